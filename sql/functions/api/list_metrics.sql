@@ -1,0 +1,43 @@
+-- GET /v1/metrics: the definitions that the organization can use, its own before the standard ones of the same key.
+--
+-- Errors: TH001, TH002 from app.assume_authority; TH003 not allowed to read.
+
+set role tally_owner;
+
+create or replace function api.list_metrics(p_authority text) returns text
+  language plpgsql volatile set search_path = ''
+as $$
+begin
+  perform app.assume_authority(p_authority);
+  if not app.may_read_metrics() then
+    raise exception using errcode = 'TH003', message = 'the role may not read metrics';
+  end if;
+
+  return (
+    select jsonb_build_object('metrics', coalesce(
+      jsonb_agg(
+        jsonb_build_object(
+          'key', d.key,
+          'display_name', d.display_name,
+          'unit', d.unit,
+          'aggregation_method', d.aggregation_method,
+          'category', d.category,
+          'source', d.source,
+          'dimensions', coalesce(d.metadata -> 'rollup_dimensions', '[]'),
+          'standard', d.org_id is null
+        )
+        order by d.category, d.key
+      ),
+      '[]'
+    ))::text
+    from (
+      select distinct on (m.key) m.* from public.metric_definitions m order by m.key, m.org_id nulls last
+    ) as d
+  );
+end
+$$;
+
+comment on function api.list_metrics(text) is 'GET /v1/metrics';
+grant execute on function api.list_metrics(text) to tally_query;
+
+reset role;

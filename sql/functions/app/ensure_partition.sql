@@ -1,0 +1,41 @@
+-- Makes the partition of a month, if it is missing: created apart, then attached, so that writers of other months go on.
+--
+-- Security definer: partitions belong to the owner of the parent, and no function role may create tables.
+
+set role tally_owner;
+
+create or replace function app.ensure_partition(p_month date) returns void
+  language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+  v_from constant date := date_trunc('month', p_month)::date;
+  v_to constant date := (v_from + interval '1 month')::date;
+  v_name constant text := 'metric_events_' || to_char(v_from, 'YYYYMM');
+begin
+  if to_regclass(format('partitions.%I', v_name)) is not null then
+    return;
+  end if;
+  if v_from < date '1970-01-01' or v_from > now() + interval '1 year' then
+    raise exception using errcode = 'TH006', message = format('no partition for %s', v_from);
+  end if;
+  perform pg_advisory_xact_lock(hashtextextended('app.ensure_partition', 0));
+  if to_regclass(format('partitions.%I', v_name)) is not null then
+    return; -- made while this one waited
+  end if;
+
+  execute format('create table partitions.%I (like public.metric_events including all)', v_name);
+  execute format('alter table partitions.%I enable row level security', v_name);
+  execute format('alter table partitions.%I force row level security', v_name);
+  execute format('comment on table partitions.%I is %L', v_name, 'metric_events of ' || to_char(v_from, 'YYYY-MM'));
+  execute format(
+    'alter table public.metric_events attach partition partitions.%I for values from (%L) to (%L)',
+    v_name, v_from::text || ' 00:00:00+00', v_to::text || ' 00:00:00+00'
+  );
+end
+$$;
+
+comment on function app.ensure_partition(date) is 'Makes the partition of a month, if it is missing';
+-- Bounded: a month of 1970 to a year ahead, and made only once.
+grant execute on function app.ensure_partition(date) to tally_ingest;
+
+reset role;

@@ -1,0 +1,17 @@
+-- An instant as RFC 3339 has it, in local time with the zone's offset: 2026-10-01T00:00:00-04:00.
+
+set role tally_owner;
+
+create or replace function app.iso_instant(p_instant timestamptz, p_zone text) returns text
+  language sql stable parallel safe set search_path = ''
+as $$
+  select to_char(p_instant at time zone p_zone, 'YYYY-MM-DD"T"HH24:MI:SS')
+    || case when off < interval '0' then '-' else '+' end
+    || to_char(greatest(off, -off), 'HH24:MI')
+  from (select (p_instant at time zone p_zone) - (p_instant at time zone 'UTC')) as o(off)
+$$;
+
+comment on function app.iso_instant(timestamptz, text) is 'An instant in local time with its offset';
+grant execute on function app.iso_instant(timestamptz, text) to tally_query;
+
+reset role;
