@@ -1,0 +1,206 @@
+//! The database: one statement a request, each of which answers one row of one text.
+//!
+//! An instance keeps its connections from request to request, since opening one costs more than using it. That is safe
+//! because a statement is one call of an `api` function and leaves nothing behind on the session: no transaction, no
+//! setting, no prepared statement. Look-ups share one connection and are pipelined on it; statements that take long have
+//! one to themselves.
+
+use crate::problem::{Kind, Problem};
+use crate::sqlstate::{self, ServerError};
+use futures::future::{Either, select};
+use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryError};
+use spin_sdk::time::sleep;
+use std::cell::RefCell;
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Idle connections an instance keeps; more would be taken from the other instances, which share the pool of 64.
+const MAX_IDLE: usize = 4;
+
+thread_local! {
+    static IDLE: RefCell<Vec<(String, Rc<Connection>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Whether statements may run side by side on one connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Short look-ups: pipelined on one connection.
+    Shared,
+    /// Long statements: a connection each.
+    Exclusive,
+}
+
+/// How a function uses its database.
+#[derive(Debug, Clone, Copy)]
+pub struct Database {
+    /// Shared or exclusive.
+    pub connections: Use,
+    /// The most that opening a connection may take; the pool of the platform would wait without end.
+    pub open_deadline: Duration,
+    /// The most that everything may take. A little more than the role's `statement_timeout`, which ends the work on the
+    /// server: this one is for a network that says nothing.
+    pub deadline: Duration,
+}
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+enum DatabaseError {
+    #[error("no connection within {0:?}")]
+    OpenDeadline(Duration),
+    #[error("no answer within {0:?}")]
+    Deadline(Duration),
+    #[error("the connection cannot be opened")]
+    Open(#[source] Error),
+    #[error("the connection failed")]
+    Transport(#[source] Error),
+    #[error("the server ended the session")]
+    SessionEnded(#[source] ServerError),
+    #[error("the server refused the statement")]
+    Server(#[source] ServerError),
+    #[error("the statement answered something else than one row of one text")]
+    Shape,
+}
+
+impl Database {
+    /// Sends a statement to the database that `url` names and answers its text.
+    pub async fn call(&self, url: &str, statement: &str, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
+        let answer = within(self.deadline, self.answer(url, statement, parameters)).await.unwrap_or_else(|| {
+            // A kept connection may still be busy with the statement.
+            forget();
+            Err(DatabaseError::Deadline(self.deadline))
+        });
+        answer.map_err(DatabaseError::into_problem)
+    }
+
+    /// A kept connection may have died since it was used last, with the server or a proxy; what fails on one that way is
+    /// sent once more on a new one. That is safe because every statement may be sent twice: sign-ups, events and tokens
+    /// are the same the second time.
+    async fn answer(
+        &self,
+        url: &str,
+        statement: &str,
+        parameters: Vec<ParameterValue>,
+    ) -> Result<String, DatabaseError> {
+        if let Some(kept) = self.kept(url) {
+            match self.run(url, kept, statement, parameters.clone()).await {
+                Err(error) if error.is_of_the_connection() => {}
+                answer => return answer,
+            }
+        }
+        let opened = within(self.open_deadline, open(url)).await;
+        let connection = opened.ok_or(DatabaseError::OpenDeadline(self.open_deadline))?.map_err(DatabaseError::Open)?;
+        self.run(url, Rc::new(connection), statement, parameters).await
+    }
+
+    async fn run(
+        &self,
+        url: &str,
+        connection: Rc<Connection>,
+        statement: &str,
+        parameters: Vec<ParameterValue>,
+    ) -> Result<String, DatabaseError> {
+        if self.connections == Use::Shared {
+            keep(url, &connection, 1);
+        }
+        let answer = text(&connection, statement, parameters).await;
+        match &answer {
+            Err(error) if error.is_of_the_connection() => forget(),
+            _ if self.connections == Use::Exclusive => keep(url, &connection, MAX_IDLE),
+            _ => {}
+        }
+        answer
+    }
+
+    fn kept(&self, url: &str) -> Option<Rc<Connection>> {
+        IDLE.with_borrow_mut(|idle| {
+            // A rotated password is another URL; the connections of the old one go.
+            idle.retain(|(kept_url, _)| kept_url == url);
+            match self.connections {
+                Use::Shared => idle.last().map(|(_, connection)| Rc::clone(connection)),
+                Use::Exclusive => idle.pop().map(|(_, connection)| connection),
+            }
+        })
+    }
+}
+
+fn keep(url: &str, connection: &Rc<Connection>, at_most: usize) {
+    IDLE.with_borrow_mut(|idle| {
+        if idle.len() < at_most {
+            idle.push((url.to_owned(), Rc::clone(connection)));
+        }
+    });
+}
+
+fn forget() {
+    IDLE.with_borrow_mut(Vec::clear);
+}
+
+async fn within<T>(deadline: Duration, work: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(work), pin!(sleep(deadline))).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(((), _)) => None,
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+async fn open(url: &str) -> Result<Connection, Error> {
+    Connection::open(url).await
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the door")]
+async fn text(
+    connection: &Connection,
+    statement: &str,
+    parameters: Vec<ParameterValue>,
+) -> Result<String, DatabaseError> {
+    let mut result = connection.query(statement, parameters).await.map_err(DatabaseError::from_statement)?;
+    let mut rows = Vec::new();
+    while let Some(row) = result.rows().next().await {
+        rows.push(row);
+    }
+    // What went wrong after the statement was sent is told here and nowhere else.
+    result.result().await.map_err(DatabaseError::from_statement)?;
+    match rows.as_mut_slice() {
+        [row] => match row.as_mut_slice() {
+            [DbValue::Str(text)] => Ok(std::mem::take(text)),
+            _ => Err(DatabaseError::Shape),
+        },
+        _ => Err(DatabaseError::Shape),
+    }
+}
+
+impl DatabaseError {
+    fn from_statement(error: Error) -> Self {
+        let Error::PgError(PgError::QueryFailed(QueryError::DbError(error))) = error else {
+            return Self::Transport(error);
+        };
+        let constraint = error.extras.iter().find(|(name, _)| name == "constraint").map(|(_, value)| value.clone());
+        let server = ServerError { severity: error.severity, code: error.code, message: error.message, constraint };
+        // With an error of these classes the server ends the session.
+        if server.code.starts_with("57P") || server.code.starts_with("08") {
+            Self::SessionEnded(server)
+        } else {
+            Self::Server(server)
+        }
+    }
+
+    /// Whether another connection may do better.
+    fn is_of_the_connection(&self) -> bool {
+        matches!(self, Self::Transport(_) | Self::SessionEnded(_))
+    }
+
+    fn into_problem(self) -> Problem {
+        match self {
+            Self::OpenDeadline(_) | Self::Open(_) | Self::Transport(_) | Self::SessionEnded(_) => {
+                Problem::ours(Kind::DatabaseUnavailable, self)
+            }
+            Self::Deadline(_) => Problem::ours(Kind::DatabaseSlow, self),
+            Self::Shape => Problem::ours(Kind::Internal, self),
+            Self::Server(error) => match sqlstate::kind(&error) {
+                (kind, true) => Problem::new(kind, error.message),
+                (kind, false) => Problem::ours(kind, error),
+            },
+        }
+    }
+}

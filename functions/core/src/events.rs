@@ -1,0 +1,433 @@
+//! `POST /v1/events`: reads a batch, event by event, so that one bad event does not spoil the others.
+//!
+//! What is decided here is form: fields, numbers, times. Whether a store or a metric exists, the database knows.
+
+use crate::problem::{Kind, Problem};
+use jiff::{Timestamp, Unit};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+/// The largest body, bytes: what the cloud hosts let through.
+pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+/// The most events in a request.
+pub const MAX_EVENTS: usize = 5_000;
+/// The largest event, bytes of its JSON.
+pub const MAX_EVENT_BYTES: usize = 32 * 1024;
+/// The longest id, bytes: it is part of an index key, which Postgres bounds.
+const MAX_ID_BYTES: usize = 255;
+/// The longest source or metric, bytes.
+const MAX_NAME_BYTES: usize = 63;
+/// The most dimensions of an event.
+const MAX_DIMENSIONS: usize = 32;
+/// The longest value of a dimension, bytes: it can become part of an index key too.
+const MAX_DIMENSION_BYTES: usize = 255;
+/// Digits of a value before and after the point.
+const MAX_INTEGER_DIGITS: usize = 30;
+const MAX_FRACTION_DIGITS: usize = 18;
+/// Who sent it, when the event does not say.
+const DEFAULT_SOURCE: &str = "api";
+
+/// A batch as the database takes it: one array a field, all of one length, each value fit to be cast.
+#[derive(Debug, Default)]
+pub struct Columns {
+    /// The sender's ids.
+    pub ids: Vec<Option<String>>,
+    /// Keys of metrics.
+    pub metrics: Vec<Option<String>>,
+    /// Uuids; none where the API key implies the store.
+    pub store_ids: Vec<Option<String>>,
+    /// Decimals, as they were written.
+    pub values: Vec<Option<String>>,
+    /// ISO 4217 codes.
+    pub currencies: Vec<Option<String>>,
+    /// RFC 3339, UTC, microseconds at the most.
+    pub recorded_at: Vec<Option<String>>,
+    /// Names of senders.
+    pub sources: Vec<Option<String>>,
+    /// JSON objects of scalars.
+    pub dimensions: Vec<Option<String>>,
+}
+
+/// A batch that was read: what may go to the database, and what may not.
+#[derive(Debug)]
+pub struct Batch {
+    columns: Columns,
+    /// Where each event of good form stood in the request, and its id.
+    positions: Vec<(usize, String)>,
+    rejected: Vec<Rejection>,
+}
+
+/// An event that was not taken, and why.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+pub struct Rejection {
+    index: usize,
+    id: Option<String>,
+    code: Cow<'static, str>,
+    detail: String,
+}
+
+/// What `api.ingest_events` answers.
+#[derive(Debug, Deserialize)]
+pub struct Stored {
+    accepted: usize,
+    duplicates: usize,
+    errors: Vec<StoredError>,
+}
+
+#[derive(Debug, Deserialize)]
+struct StoredError {
+    index: usize,
+    code: String,
+}
+
+/// What the client is answered, after the commit.
+#[derive(Debug, Serialize)]
+pub struct Receipt {
+    accepted: usize,
+    duplicates: usize,
+    rejected: usize,
+    errors: Vec<Rejection>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEvent<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    metric: Cow<'a, str>,
+    store_id: Option<uuid::Uuid>,
+    #[serde(borrow)]
+    value: &'a RawValue,
+    #[serde(borrow)]
+    currency: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    recorded_at: Cow<'a, str>,
+    #[serde(borrow)]
+    source: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    dimensions: Option<&'a RawValue>,
+}
+
+/// A reason to reject one event.
+struct Fault {
+    code: &'static str,
+    detail: String,
+}
+
+fn fault(code: &'static str, detail: impl Into<String>) -> Fault {
+    Fault { code, detail: detail.into() }
+}
+
+impl Batch {
+    /// Reads one event, an array of events, or `{"events": [...]}`.
+    pub fn read(body: &[u8]) -> Result<Self, Problem> {
+        let events = split(body)?;
+        if events.len() > MAX_EVENTS {
+            let detail = format!("The batch has {} events, {MAX_EVENTS} are taken at once.", events.len());
+            return Err(Problem::new(Kind::TooManyEvents, detail));
+        }
+        let mut batch = Self { columns: Columns::default(), positions: Vec::new(), rejected: Vec::new() };
+        for (index, raw) in events.into_iter().enumerate() {
+            if let Err(Fault { code, detail }) = batch.push(index, raw.get()) {
+                batch.rejected.push(Rejection { index, id: id_of(raw.get()), code: code.into(), detail });
+            }
+        }
+        Ok(batch)
+    }
+
+    /// The events of good form, for the database.
+    pub fn take_columns(&mut self) -> Columns {
+        std::mem::take(&mut self.columns)
+    }
+
+    /// The answer to the client, once the database has taken the good part.
+    pub fn receipt(self, stored: Stored) -> Receipt {
+        let Self { positions, rejected: mut errors, .. } = self;
+        errors.extend(stored.errors.into_iter().filter_map(|StoredError { index, code }| {
+            let (index, id) = positions.get(index)?;
+            let detail = explain(&code).to_owned();
+            Some(Rejection { index: *index, id: Some(id.clone()), code: code.into(), detail })
+        }));
+        errors.sort_by_key(|error| error.index);
+        Receipt { accepted: stored.accepted, duplicates: stored.duplicates, rejected: errors.len(), errors }
+    }
+
+    fn push(&mut self, index: usize, raw: &str) -> Result<(), Fault> {
+        if raw.len() > MAX_EVENT_BYTES {
+            let detail = format!("The event has {} bytes, {MAX_EVENT_BYTES} are taken.", raw.len());
+            return Err(fault("event_too_large", detail));
+        }
+        let event: RawEvent<'_> = serde_json::from_str(raw)
+            .map_err(|error| fault("invalid_event", format!("The event cannot be read: {error}.")))?;
+        let id = name("id", &event.id, MAX_ID_BYTES)?;
+        let metric = name("metric", &event.metric, MAX_NAME_BYTES)?;
+        let source = name("source", event.source.as_deref().unwrap_or(DEFAULT_SOURCE), MAX_NAME_BYTES)?;
+        let value = decimal(event.value.get())?;
+        let currency = event.currency.as_deref().map(currency).transpose()?;
+        let recorded_at = instant(&event.recorded_at)?;
+        let dimensions = event.dimensions.map_or(Ok("{}"), |raw| dimensions(raw.get()))?;
+
+        let columns = &mut self.columns;
+        columns.ids.push(Some(id.to_owned()));
+        columns.metrics.push(Some(metric.to_owned()));
+        columns.store_ids.push(event.store_id.map(|id| id.to_string()));
+        columns.values.push(Some(value.to_owned()));
+        columns.currencies.push(currency.map(str::to_owned));
+        columns.recorded_at.push(Some(recorded_at));
+        columns.sources.push(Some(source.to_owned()));
+        columns.dimensions.push(Some(dimensions.to_owned()));
+        self.positions.push((index, id.to_owned()));
+        Ok(())
+    }
+}
+
+/// The events of a body, each as it was written.
+fn split(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Envelope<'a> {
+        #[serde(borrow)]
+        events: Vec<&'a RawValue>,
+    }
+
+    let malformed =
+        |error: serde_json::Error| Problem::new(Kind::MalformedBody, format!("The body is not valid JSON: {error}."));
+    let whole: &RawValue = serde_json::from_slice(body).map_err(malformed)?;
+    match whole.get().as_bytes().first() {
+        Some(b'[') => serde_json::from_str(whole.get()).map_err(malformed),
+        Some(b'{') => {
+            let fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(whole.get()).map_err(malformed)?;
+            if fields.contains_key("events") {
+                let envelope: Envelope<'_> = serde_json::from_str(whole.get()).map_err(|error| {
+                    Problem::new(Kind::MalformedBody, format!("The body is not {{\"events\": [...]}}: {error}."))
+                })?;
+                Ok(envelope.events)
+            } else {
+                Ok(vec![whole])
+            }
+        }
+        _ => Err(Problem::new(Kind::MalformedBody, "Send an event, an array of events, or {\"events\": [...]}.")),
+    }
+}
+
+/// The id of an event that cannot be read otherwise, so that the sender can find it.
+fn id_of(raw: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct OnlyId {
+        id: String,
+    }
+    let OnlyId { id } = serde_json::from_str(raw).ok()?;
+    (id.len() <= MAX_ID_BYTES).then_some(id)
+}
+
+fn name<'a>(field: &str, text: &'a str, max_bytes: usize) -> Result<&'a str, Fault> {
+    if text.is_empty() || text.len() > max_bytes || text.chars().any(char::is_control) {
+        let detail = format!("`{field}` needs 1 to {max_bytes} bytes without control characters.");
+        return Err(fault("invalid_event", detail));
+    }
+    Ok(text)
+}
+
+/// A decimal as it was written, a JSON number or a string of one: it never becomes a float.
+fn decimal(raw: &str) -> Result<&str, Fault> {
+    let invalid = || {
+        let detail = format!(
+            "`value` is a decimal of at most {MAX_INTEGER_DIGITS} digits before and {MAX_FRACTION_DIGITS} after the point, such as \"129.90\"."
+        );
+        fault("invalid_value", detail)
+    };
+    let text = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(raw);
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (integer, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
+    let all_digits = |part: &str, max: usize| {
+        !part.is_empty() && part.len() <= max && part.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if all_digits(integer, MAX_INTEGER_DIGITS) && all_digits(fraction, MAX_FRACTION_DIGITS) {
+        Ok(text)
+    } else {
+        Err(invalid())
+    }
+}
+
+fn currency(code: &str) -> Result<&str, Fault> {
+    if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        Ok(code)
+    } else {
+        Err(fault("invalid_currency", "`currency` is an ISO 4217 code of three capital letters, such as \"USD\"."))
+    }
+}
+
+/// An instant in UTC, cut to the microseconds that Postgres keeps, so that an event sent twice is the same event.
+fn instant(text: &str) -> Result<String, Fault> {
+    let invalid =
+        || fault("invalid_time", "`recorded_at` is an RFC 3339 time with an offset, such as \"2026-11-22T07:00:00Z\".");
+    let instant: Timestamp = text.parse().map_err(|_| invalid())?;
+    let instant = instant
+        .round(jiff::TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor))
+        .map_err(|_| invalid())?;
+    if instant < Timestamp::UNIX_EPOCH {
+        return Err(fault("out_of_range", explain("out_of_range")));
+    }
+    Ok(instant.to_string())
+}
+
+/// An object of scalars, as it was written.
+fn dimensions(raw: &str) -> Result<&str, Fault> {
+    let invalid = |detail: &str| fault("invalid_dimensions", detail);
+    let fields: BTreeMap<Cow<'_, str>, &RawValue> =
+        serde_json::from_str(raw).map_err(|_| invalid("`dimensions` is an object."))?;
+    if fields.len() > MAX_DIMENSIONS {
+        return Err(invalid(&format!("An event has at most {MAX_DIMENSIONS} dimensions.")));
+    }
+    for (key, value) in &fields {
+        name("dimensions", key, MAX_NAME_BYTES).map_err(|_| {
+            invalid(&format!("The name of a dimension needs 1 to {MAX_NAME_BYTES} bytes without control characters."))
+        })?;
+        if !is_scalar(value.get()) {
+            return Err(invalid(&format!(
+                "Dimension `{key}` is a number, a boolean, or a text of at most {MAX_DIMENSION_BYTES} bytes, none of them zero."
+            )));
+        }
+    }
+    Ok(raw)
+}
+
+fn is_scalar(raw: &str) -> bool {
+    match raw.as_bytes().first() {
+        Some(b'"') => serde_json::from_str::<Cow<'_, str>>(raw)
+            .is_ok_and(|text| text.len() <= MAX_DIMENSION_BYTES && !text.contains('\0')),
+        Some(b'{' | b'[' | b'n') | None => false,
+        Some(_) => raw.len() <= MAX_DIMENSION_BYTES,
+    }
+}
+
+/// What a code of the database means to the sender.
+fn explain(code: &str) -> &'static str {
+    match code {
+        "store_required" => "`store_id` is needed: the credential is not tied to one store.",
+        "unknown_store" => "There is no such store in the organization.",
+        "unknown_metric" => "There is no such metric: GET /v1/metrics lists those there are.",
+        "out_of_range" => "`recorded_at` must be after 1970 and at most a day ahead.",
+        _ => "The event was not taken.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const STORE: &str = "33333333-3333-4333-8333-333333333333";
+
+    fn event() -> Value {
+        json!({"id": "order-1001", "metric": "revenue", "store_id": STORE, "value": "129.90", "currency": "USD",
+               "recorded_at": "2026-11-22T07:00:00Z", "source": "shopify", "dimensions": {"channel": "web"}})
+    }
+
+    fn read(body: &Value) -> Batch {
+        Batch::read(body.to_string().as_bytes()).unwrap()
+    }
+
+    fn verdict(field: &str, value: Value) -> Option<String> {
+        let mut event = event();
+        event[field] = value;
+        read(&event).rejected.pop().map(|rejection| rejection.code.into_owned())
+    }
+
+    #[test]
+    fn one_an_array_and_an_envelope_are_the_same() {
+        for body in [event(), json!([event()]), json!({"events": [event()]})] {
+            let columns = read(&body).columns;
+            assert_eq!(columns.ids, [Some("order-1001".to_owned())]);
+            assert_eq!(columns.values, [Some("129.90".to_owned())]);
+            assert_eq!(columns.recorded_at, [Some("2026-11-22T07:00:00Z".to_owned())]);
+            assert_eq!(columns.dimensions, [Some(r#"{"channel":"web"}"#.to_owned())]);
+        }
+    }
+
+    #[test]
+    fn a_number_stays_as_it_was_written() {
+        let raw = event().to_string().replace(r#""129.90""#, "1234567890123456789012.10");
+        assert_eq!(Batch::read(raw.as_bytes()).unwrap().columns.values, [Some("1234567890123456789012.10".to_owned())]);
+    }
+
+    #[test]
+    fn values_that_are_no_decimals_are_rejected() {
+        for bad in ["", "-", ".5", "5.", "1e3", "NaN", "Infinity", "1,5", " 1", "0x1", "١"] {
+            assert_eq!(verdict("value", json!(bad)).as_deref(), Some("invalid_value"), "{bad}");
+        }
+        assert_eq!(verdict("value", json!("1".repeat(31))).as_deref(), Some("invalid_value"));
+        assert_eq!(verdict("value", json!(format!("0.{}", "1".repeat(19)))).as_deref(), Some("invalid_value"));
+        assert_eq!(verdict("value", json!(true)).as_deref(), Some("invalid_value"));
+        assert_eq!(verdict("value", json!("-0.5")), None);
+    }
+
+    #[test]
+    fn times_need_an_offset_and_are_cut_to_microseconds() {
+        for bad in ["2026-11-22", "2026-11-22T07:00:00", "yesterday", "2026-13-01T00:00:00Z"] {
+            assert_eq!(verdict("recorded_at", json!(bad)).as_deref(), Some("invalid_time"), "{bad}");
+        }
+        assert_eq!(verdict("recorded_at", json!("1969-12-31T23:59:59Z")).as_deref(), Some("out_of_range"));
+        let mut event = event();
+        event["recorded_at"] = json!("2026-11-22T09:00:00.123456789+02:00");
+        assert_eq!(read(&event).columns.recorded_at, [Some("2026-11-22T07:00:00.123456Z".to_owned())]);
+    }
+
+    #[test]
+    fn each_field_has_a_bound() {
+        for (field, value, code) in [
+            ("id", json!(""), "invalid_event"),
+            ("id", json!("x".repeat(256)), "invalid_event"),
+            ("id", json!("a\u{0}b"), "invalid_event"),
+            ("metric", json!("m".repeat(64)), "invalid_event"),
+            ("source", json!(""), "invalid_event"),
+            ("store_id", json!("shop"), "invalid_event"),
+            ("currency", json!("usd"), "invalid_currency"),
+            ("currency", json!("DOLLAR"), "invalid_currency"),
+            ("dimensions", json!([]), "invalid_dimensions"),
+            ("dimensions", json!({"a": null}), "invalid_dimensions"),
+            ("dimensions", json!({"a": {"b": 1}}), "invalid_dimensions"),
+            ("dimensions", json!({"": "x"}), "invalid_dimensions"),
+            ("dimensions", json!({"a": "\u{0}"}), "invalid_dimensions"),
+            ("dimensions", json!({"a": "x".repeat(256)}), "invalid_dimensions"),
+            ("colour", json!("red"), "invalid_event"),
+            ("source", json!("x".repeat(MAX_EVENT_BYTES)), "event_too_large"),
+        ] {
+            assert_eq!(verdict(field, value.clone()).as_deref(), Some(code), "{field} {value}");
+        }
+    }
+
+    #[test]
+    fn one_bad_event_does_not_spoil_the_others() {
+        let mut bad = event();
+        bad["value"] = json!("lots");
+        let mut unknown = event();
+        unknown["metric"] = json!("nope");
+        let batch = read(&json!([bad, event(), 7, unknown]));
+        let stored = json!({"accepted": 1, "duplicates": 0, "errors": [{"index": 1, "code": "unknown_metric"}]});
+        let receipt = serde_json::to_value(batch.receipt(serde_json::from_value(stored).unwrap())).unwrap();
+        assert_eq!((&receipt["accepted"], &receipt["rejected"]), (&json!(1), &json!(3)));
+        let codes: Vec<_> =
+            receipt["errors"].as_array().unwrap().iter().map(|e| (&e["index"], &e["code"], &e["id"])).collect();
+        assert_eq!(
+            codes,
+            [
+                (&json!(0), &json!("invalid_value"), &json!("order-1001")),
+                (&json!(2), &json!("invalid_event"), &Value::Null),
+                (&json!(3), &json!("unknown_metric"), &json!("order-1001")),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_batch_is_refused_as_a_whole() {
+        for body in ["", "[", "7", "\"x\"", "null", r#"{"events": 7}"#, r#"{"events": [], "more": 1}"#, "[1] 2"] {
+            assert_eq!(Batch::read(body.as_bytes()).unwrap_err().kind(), Kind::MalformedBody, "{body}");
+        }
+        let many = format!("[{}]", vec!["1"; MAX_EVENTS + 1].join(","));
+        assert_eq!(Batch::read(many.as_bytes()).unwrap_err().kind(), Kind::TooManyEvents);
+    }
+}

@@ -1,0 +1,150 @@
+//! `POST /hooks/access-token`: Supabase Auth's custom access token hook.
+//!
+//! The provider replaces the claims by what it is answered, so each claim that came in goes out again exactly as it was
+//! written, also those that this service does not know.
+
+use super::organization_name::{Profile, organization_name};
+use crate::problem::{Kind, Problem};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+/// The claims of a token, as they were written.
+pub type Claims = BTreeMap<String, Box<RawValue>>;
+
+/// What the provider asks.
+#[derive(Debug, Deserialize)]
+pub struct Event {
+    /// The user the token is for.
+    pub user_id: Uuid,
+    claims: Claims,
+}
+
+/// What the database knows of the user: both or, for a user without an organization, neither.
+#[derive(Debug, Deserialize)]
+pub struct OrganizationClaims {
+    org_id: Option<Uuid>,
+    user_role: Option<String>,
+}
+
+/// The answer to the provider.
+#[derive(Debug, Serialize)]
+pub struct Answer {
+    claims: Claims,
+}
+
+/// The provider's form of an error. It reads it only from a 200; with any other status the message is lost.
+#[derive(Debug, Serialize)]
+pub struct ErrorAnswer {
+    error: ErrorBody,
+}
+
+#[derive(Debug, Serialize)]
+struct ErrorBody {
+    http_code: u16,
+    message: String,
+}
+
+impl Event {
+    /// Reads a body whose signature was verified.
+    pub fn read(body: &[u8]) -> Result<Self, Problem> {
+        serde_json::from_slice(body).map_err(|error| {
+            Problem::new(Kind::MalformedBody, format!("The body is not an access-token event: {error}."))
+        })
+    }
+
+    /// What to call the organization of a user never seen; none for an anonymous user, who gets none.
+    pub fn organization_name(&self) -> Option<String> {
+        if self.claim::<bool>("is_anonymous").unwrap_or_default() {
+            return None;
+        }
+        let profile: Profile = self.claim("user_metadata").unwrap_or_default();
+        Some(organization_name(&profile, self.claim::<String>("email").as_deref()))
+    }
+
+    /// The claims with the organization's. What came in under those names is not ours, so it goes.
+    pub fn answer(mut self, organization: &OrganizationClaims) -> Result<Answer, Problem> {
+        self.claims.remove("org_id");
+        self.claims.remove("user_role");
+        if let OrganizationClaims { org_id: Some(org_id), user_role: Some(user_role) } = organization {
+            self.claims.insert("org_id".to_owned(), raw(org_id)?);
+            self.claims.insert("user_role".to_owned(), raw(user_role)?);
+        }
+        Ok(Answer { claims: self.claims })
+    }
+
+    fn claim<'a, T: Deserialize<'a>>(&'a self, name: &str) -> Option<T> {
+        self.claims.get(name).and_then(|value| serde_json::from_str(value.get()).ok())
+    }
+}
+
+impl ErrorAnswer {
+    /// A problem in the provider's form.
+    pub fn new(problem: &Problem) -> Self {
+        Self { error: ErrorBody { http_code: problem.kind().status(), message: problem.detail().to_owned() } }
+    }
+}
+
+fn raw(value: &impl Serialize) -> Result<Box<RawValue>, Problem> {
+    serde_json::value::to_raw_value(value).map_err(|error| Problem::ours(Kind::Internal, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    const ORG: &str = "22222222-2222-4222-8222-222222222222";
+
+    fn event(claims: &str) -> Event {
+        Event::read(
+            format!(r#"{{"user_id": "{ORG}", "claims": {claims}, "authentication_method": "password"}}"#).as_bytes(),
+        )
+        .unwrap()
+    }
+
+    fn answered(claims: &str, organization: Value) -> String {
+        let organization = serde_json::from_value(organization).unwrap();
+        serde_json::to_string(&event(claims).answer(&organization).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn every_claim_goes_out_as_it_came() {
+        let claims =
+            r#"{"aud":["a"],"big":123456789012345678901234567890,"exp":1715690221,"f":1.10,"x":{"b":1,"a":[null]}}"#;
+        let answer = answered(claims, json!({"org_id": ORG, "user_role": "owner"}));
+        assert_eq!(
+            answer,
+            format!(
+                r#"{{"claims":{},"org_id":"{ORG}","user_role":"owner","x":{{"b":1,"a":[null]}}}}}}"#,
+                claims.strip_suffix(r#","x":{"b":1,"a":[null]}}"#).unwrap()
+            )
+        );
+    }
+
+    #[test]
+    fn a_user_without_an_organization_gets_none_whatever_came_in() {
+        assert_eq!(answered(r#"{"org_id":"x","user_role":"owner","sub":"s"}"#, json!({})), r#"{"claims":{"sub":"s"}}"#);
+    }
+
+    #[test]
+    fn an_anonymous_user_has_no_organization_to_name() {
+        assert_eq!(event(r#"{"is_anonymous": true}"#).organization_name(), None);
+        assert_eq!(event(r#"{"email": "w@x.org"}"#).organization_name().unwrap(), "w's organization");
+        assert_eq!(event(r#"{"user_metadata": {"company": "Acme"}}"#).organization_name().unwrap(), "Acme");
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused() {
+        for body in [
+            "",
+            "null",
+            "{}",
+            r#"{"user_id": "1", "claims": {}}"#,
+            r#"{"user_id": "22222222-2222-4222-8222-222222222222"}"#,
+        ] {
+            assert_eq!(Event::read(body.as_bytes()).unwrap_err().kind(), Kind::MalformedBody, "{body}");
+        }
+    }
+}

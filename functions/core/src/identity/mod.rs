@@ -1,0 +1,6 @@
+//! What the identity provider tells and asks: signed webhooks, new users, access tokens.
+
+pub mod access_token_hook;
+pub mod organization_name;
+pub mod user_created;
+pub mod webhook;

@@ -1,0 +1,189 @@
+//! Problem documents (RFC 9457): every error that the functions answer, each with a stable type.
+
+use serde::Serialize;
+use std::error::Error;
+use std::fmt;
+
+/// Where the type of a problem lives; what follows is [`Kind::code`].
+pub const TYPE_PREFIX: &str = "urn:tallyhouse:problem:";
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $variant:ident = $status:literal, $code:literal, $title:literal;)*) => {
+        /// What went wrong, as a client can tell it apart. Codes never change their meaning.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Kind {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl Kind {
+            /// Every kind there is, for the documentation and its test.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The HTTP status it is answered with.
+            pub const fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// The last part of its type.
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// A short summary, the same every time.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// The body, or a part of it that everything else needs, cannot be read.
+    MalformedBody = 400, "malformed-body", "The body cannot be read";
+    /// A header is missing or cannot be read.
+    MalformedHeader = 400, "malformed-header", "A header is missing or malformed";
+    /// No credential, or one of an unknown form.
+    MissingCredential = 401, "missing-credential", "A credential is needed";
+    /// The access token is not one of ours, or not any more.
+    InvalidToken = 401, "invalid-token", "The access token is not valid";
+    /// The API key does not exist, or not any more.
+    InvalidApiKey = 401, "invalid-api-key", "The API key is not valid";
+    /// No signature of the webhook matches.
+    InvalidSignature = 401, "invalid-signature", "The signature is not valid";
+    /// The webhook was signed too long ago, or in the future.
+    StaleTimestamp = 401, "stale-timestamp", "The signature is too old or too new";
+    /// The token names no organization.
+    NoOrganization = 403, "no-organization", "The token names no organization";
+    /// The user does not belong to the organization of the token any more.
+    NotAMember = 403, "not-a-member", "The user is not a member of the organization";
+    /// The role, or the scope of the key, does not allow it.
+    Forbidden = 403, "forbidden", "The role does not allow this";
+    /// There is no such route.
+    NotFound = 404, "not-found", "There is nothing here";
+    /// There is no such store, or it is somebody else's.
+    UnknownStore = 404, "unknown-store", "There is no such store";
+    /// The route exists, but not with this method.
+    MethodNotAllowed = 405, "method-not-allowed", "The method is not allowed here";
+    /// The body is larger than the route takes.
+    BodyTooLarge = 413, "body-too-large", "The body is too large";
+    /// The batch has more events than the route takes.
+    TooManyEvents = 413, "too-many-events", "The batch has too many events";
+    /// The content type or encoding is not one the route reads.
+    UnsupportedMediaType = 415, "unsupported-media-type", "The content type is not supported";
+    /// The query asks for something that does not exist or makes no sense.
+    InvalidQuery = 422, "invalid-query", "The query cannot be answered";
+    /// There is no such metric.
+    UnknownMetric = 422, "unknown-metric", "There is no such metric";
+    /// There is no such time zone.
+    UnknownTimeZone = 422, "unknown-time-zone", "There is no such time zone";
+    /// A variable is missing or cannot be used.
+    Misconfigured = 500, "misconfigured", "The service is not configured";
+    /// Anything that should not happen.
+    Internal = 500, "internal", "Something went wrong on our side";
+    /// The database cannot be reached, or does not take statements.
+    DatabaseUnavailable = 503, "database-unavailable", "The database is not available";
+    /// The database did not answer in time.
+    DatabaseSlow = 503, "database-slow", "The database did not answer in time";
+}
+
+/// An error on its way to the client: what the client is told, and what only the log is.
+#[derive(Debug)]
+pub struct Problem {
+    kind: Kind,
+    detail: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Problem {
+    /// A problem of the client's making; `detail` tells a person what to do about it.
+    pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), source: None }
+    }
+
+    /// A problem of ours: the client gets a fixed text, `source` goes to the log.
+    pub fn ours(kind: Kind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { kind, detail: fixed_detail(kind).to_owned(), source: Some(source.into()) }
+    }
+
+    /// 405, and which method there is.
+    pub fn method_not_allowed(allowed: &http::Method) -> Self {
+        Self::new(Kind::MethodNotAllowed, format!("Use {allowed} here."))
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What the client is told about it.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// Seconds after which trying again may help, for problems that pass.
+    pub fn retry_after(&self) -> Option<u32> {
+        (self.kind.status() == 503).then_some(1)
+    }
+
+    /// The document of RFC 9457, with the request's id as its instance.
+    pub fn document(&self, request_id: &str) -> Document<'_> {
+        Document {
+            r#type: format!("{TYPE_PREFIX}{}", self.kind.code()),
+            title: self.kind.title(),
+            status: self.kind.status(),
+            detail: &self.detail,
+            instance: format!("urn:uuid:{request_id}"),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.title())
+    }
+}
+
+impl Error for Problem {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
+    }
+}
+
+/// `application/problem+json`.
+#[derive(Debug, Serialize)]
+pub struct Document<'a> {
+    r#type: String,
+    title: &'static str,
+    status: u16,
+    detail: &'a str,
+    instance: String,
+}
+
+fn fixed_detail(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Misconfigured => "The operator must set a variable of this function; its log names it.",
+        Kind::DatabaseUnavailable => "The database cannot be reached at the moment. Nothing was changed; try again.",
+        Kind::DatabaseSlow => "The database took too long. Trying again is safe: nothing is ever counted twice.",
+        _ => "The request failed on our side. Give the operator the instance of this problem to find the cause.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn codes_are_unique() {
+        let codes: HashSet<_> = Kind::ALL.iter().map(|kind| kind.code()).collect();
+        assert_eq!(codes.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn a_problem_of_ours_hides_its_cause() {
+        let problem = Problem::ours(Kind::Internal, "password=hunter2");
+        let document = serde_json::to_string(&problem.document("0")).unwrap();
+        assert!(!document.contains("hunter2"));
+        assert_eq!(problem.source().unwrap().to_string(), "password=hunter2");
+    }
+}

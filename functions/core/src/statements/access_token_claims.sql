@@ -1,0 +1,2 @@
+-- POST /hooks/access-token.
+select api.access_token_claims($1::text::uuid, $2::text)

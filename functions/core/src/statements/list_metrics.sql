@@ -1,0 +1,2 @@
+-- GET /v1/metrics.
+select api.list_metrics($1::text)

@@ -1,0 +1,2 @@
+-- POST /hooks/user-created.
+select api.provision_user($1::text::uuid, $2::text)
