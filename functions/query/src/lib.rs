@@ -1,0 +1,76 @@
+//! `POST /v1/query` asks for series of metrics, `GET /v1/metrics` for what can be asked for.
+//!
+//! Called with `Authorization: Bearer` an access token or an API key (`metrics:read`). Runs `api.query_metrics` and
+//! `api.list_metrics`.
+//!
+//! ```text
+//! curl http://127.0.0.1:3000/v1/query -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
+//!   -d '{"metrics": ["revenue"], "from": "2026-10-01", "to": "2026-11-01", "granularity": "day", "timezone": "America/New_York"}'
+//! ```
+
+use http::Method;
+use spin_sdk::http::Request;
+use spin_sdk::http_service;
+use spin_sdk::pg::ParameterValue;
+use std::time::Duration;
+use tally_core::authority::Authority;
+use tally_core::door::http::{Incoming, Outgoing, serve};
+use tally_core::door::postgres::{Database, Use};
+use tally_core::door::{token_verifier, variable};
+use tally_core::problem::{Kind, Problem};
+use tally_core::query::{MAX_BODY_BYTES, Query};
+use tally_core::reply::Reply;
+
+const DATABASE: Database = Database {
+    connections: Use::Exclusive,
+    open_deadline: Duration::from_secs(3),
+    deadline: Duration::from_secs(25),
+};
+
+#[http_service]
+async fn handle(request: Request) -> Outgoing {
+    serve("query", request, Reply::problem, route).await
+}
+
+async fn route(request: Incoming) -> Result<Reply, Problem> {
+    match request.path() {
+        "/v1/metrics" => list(request).await,
+        "/v1/query" => query(request).await,
+        _ => Err(Problem::new(Kind::NotFound, "There are /v1/metrics and /v1/query.")),
+    }
+}
+
+async fn list(request: Incoming) -> Result<Reply, Problem> {
+    request.require_method(&Method::GET)?;
+    let authority = Authority::from_headers(request.headers(), &token_verifier().await?)?;
+    let statement = include_str!("../../core/src/statements/list_metrics.sql");
+    let found = call(statement, vec![authority.into_json().into()]).await?;
+    Ok(Reply::json_text(found))
+}
+
+async fn query(request: Incoming) -> Result<Reply, Problem> {
+    request.require_method(&Method::POST)?;
+    let authority = Authority::from_headers(request.headers(), &token_verifier().await?)?;
+    request.require_json()?;
+    let (_, body) = request.read(MAX_BODY_BYTES).await?;
+    let query = Query::read(&body)?;
+
+    let statement = include_str!("../../core/src/statements/query_metrics.sql");
+    let parameters = vec![
+        authority.into_json().into(),
+        query.metric_keys().into(),
+        query.store_ids().into(),
+        query.from.clone().into(),
+        query.to.clone().into(),
+        query.granularity.name().to_owned().into(),
+        query.timezone.clone().into(),
+        query.totals.into(),
+    ];
+    let found = call(statement, parameters).await?;
+    let found = serde_json::from_str(&found).map_err(|error| Problem::ours(Kind::Internal, error))?;
+    Reply::json(&query.answer(found))
+}
+
+async fn call(statement: &str, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
+    DATABASE.call(&variable("database_url").await?, statement, parameters).await
+}

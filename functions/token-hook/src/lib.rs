@@ -1,0 +1,49 @@
+//! `POST /hooks/access-token`: the identity provider is about to make an access token; `org_id` and `user_role` go into it.
+//!
+//! Called by Supabase Auth, with a signature of Standard Webhooks. Runs `api.access_token_claims`. Answers
+//! `{"claims": {…}}`, or 200 with `{"error": {"http_code", "message"}}`: the provider reads a message from a 200 only.
+
+use http::Method;
+use spin_sdk::http::Request;
+use spin_sdk::http_service;
+use std::time::{Duration, SystemTime};
+use tally_core::door::http::{Incoming, Outgoing, serve};
+use tally_core::door::postgres::{Database, Use};
+use tally_core::door::variable;
+use tally_core::identity::access_token_hook::{ErrorAnswer, Event, OrganizationClaims};
+use tally_core::identity::webhook::WebhookSecrets;
+use tally_core::problem::{Kind, Problem};
+use tally_core::reply::Reply;
+
+const MAX_BODY_BYTES: usize = 256 * 1024;
+/// The provider gives a hook five seconds in all.
+const DATABASE: Database = Database {
+    connections: Use::Shared,
+    open_deadline: Duration::from_millis(1_000),
+    deadline: Duration::from_millis(4_000),
+};
+
+#[http_service]
+async fn handle(request: Request) -> Outgoing {
+    serve("token-hook", request, error_answer, access_token).await
+}
+
+async fn access_token(request: Incoming) -> Result<Reply, Problem> {
+    request.require_method(&Method::POST)?;
+    let secrets = WebhookSecrets::parse(&variable("webhook_secrets").await?)
+        .map_err(|error| Problem::ours(Kind::Misconfigured, error))?;
+    let (headers, body) = request.read(MAX_BODY_BYTES).await?;
+    secrets.verify(&headers, &body, SystemTime::now())?;
+
+    let event = Event::read(&body)?;
+    let statement = include_str!("../../core/src/statements/access_token_claims.sql");
+    let parameters = vec![event.user_id.to_string().into(), event.organization_name().into()];
+    let found = DATABASE.call(&variable("database_url").await?, statement, parameters).await?;
+    let organization: OrganizationClaims =
+        serde_json::from_str(&found).map_err(|error| Problem::ours(Kind::Internal, error))?;
+    Reply::json(&event.answer(&organization)?)
+}
+
+fn error_answer(problem: &Problem, request_id: &str) -> Reply {
+    Reply::json(&ErrorAnswer::new(problem)).unwrap_or_else(|problem| Reply::problem(&problem, request_id))
+}
