@@ -20,11 +20,8 @@ use tally_core::events::{Batch, Columns, MAX_BODY_BYTES};
 use tally_core::problem::{Kind, Problem};
 use tally_core::reply::Reply;
 
-const DATABASE: Database = Database {
-    connections: Use::Exclusive,
-    open_deadline: Duration::from_secs(3),
-    deadline: Duration::from_secs(25),
-};
+const DATABASE: Database =
+    Database { connections: Use::Exclusive, open_deadline: Duration::from_secs(3), deadline: Duration::from_secs(25) };
 
 #[http_service]
 async fn handle(request: Request) -> Outgoing {

@@ -18,7 +18,9 @@ begin
   if v_from < date '1970-01-01' or v_from > now() + interval '1 year' then
     raise exception using errcode = 'TH006', message = format('no partition for %s', v_from);
   end if;
-  perform pg_advisory_xact_lock(hashtextextended('app.ensure_partition', 0));
+  -- What attaching takes anyway, taken first: of two that make the same month one waits here. An advisory lock would not do,
+  -- since only a lock on a table makes a session see what others did to the catalogue.
+  lock table public.metric_events in share update exclusive mode;
   if to_regclass(format('partitions.%I', v_name)) is not null then
     return; -- made while this one waited
   end if;

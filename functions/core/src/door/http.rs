@@ -4,10 +4,11 @@ use super::log;
 use crate::problem::{Kind, Problem};
 use crate::reply::Reply;
 use ::http::{HeaderMap, HeaderValue, Method, header};
-use bytes::Bytes;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use bytes::{Bytes, BytesMut};
+use http_body_util::BodyExt;
 use spin_sdk::http::{FullBody, IntoResponse, Request};
 use spin_sdk::wasip3::http::types::{ErrorCode, Response as WasiResponse};
+use spin_sdk::wasip3::http_compat::IncomingRequestBody;
 use uuid::Uuid;
 
 const REQUEST_ID: &str = "x-request-id";
@@ -17,7 +18,7 @@ pub struct Incoming {
     method: Method,
     path: String,
     headers: HeaderMap,
-    body: spin_sdk::wasip3::http_compat::IncomingRequestBody,
+    body: IncomingRequestBody,
 }
 
 /// A reply that the platform takes.
@@ -93,16 +94,36 @@ impl Incoming {
 
     /// The headers, and the whole body if it has at most `max_bytes`; not a byte more is kept.
     pub async fn read(self, max_bytes: usize) -> Result<(HeaderMap, Bytes), Problem> {
-        let too_large = || Problem::new(Kind::BodyTooLarge, format!("The body has more than {max_bytes} bytes."));
-        let declared =
-            self.headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if declared.is_some_and(|length| length > max_bytes) {
-            return Err(too_large());
+        let mut body = self.body;
+        let mut kept = BytesMut::new();
+        while let Some(data) = next(&mut body).await? {
+            if kept.len() + data.len() > max_bytes {
+                discard(&mut body, max_bytes).await;
+                let detail = format!("The body has more than {max_bytes} bytes.");
+                return Err(Problem::new(Kind::BodyTooLarge, detail));
+            }
+            kept.extend_from_slice(&data);
         }
-        match Limited::new(self.body, max_bytes).collect().await {
-            Ok(body) => Ok((self.headers, body.to_bytes())),
-            Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-            Err(_) => Err(Problem::new(Kind::MalformedBody, "The body ended before its time.")),
+        Ok((self.headers, kept.freeze()))
+    }
+}
+
+async fn next(body: &mut IncomingRequestBody) -> Result<Option<Bytes>, Problem> {
+    match body.frame().await {
+        Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
+        Some(Err(_)) => Err(Problem::new(Kind::MalformedBody, "The body ended before its time.")),
+        None => Ok(None),
+    }
+}
+
+/// Reads on for a while and keeps nothing: a server that answers and hangs up while the client still sends resets the
+/// connection, and the client never sees the answer.
+async fn discard(body: &mut IncomingRequestBody, at_most: usize) {
+    let mut discarded = 0;
+    while let Ok(Some(data)) = next(body).await {
+        discarded += data.len();
+        if discarded > at_most {
+            return;
         }
     }
 }

@@ -51,9 +51,9 @@ enum DatabaseError {
     #[error("no answer within {0:?}")]
     Deadline(Duration),
     #[error("the connection cannot be opened")]
-    Open(#[source] Error),
+    Open(#[source] Box<Error>),
     #[error("the connection failed")]
-    Transport(#[source] Error),
+    Transport(#[source] Box<Error>),
     #[error("the server ended the session")]
     SessionEnded(#[source] ServerError),
     #[error("the server refused the statement")]
@@ -89,7 +89,7 @@ impl Database {
             }
         }
         let opened = within(self.open_deadline, open(url)).await;
-        let connection = opened.ok_or(DatabaseError::OpenDeadline(self.open_deadline))?.map_err(DatabaseError::Open)?;
+        let connection = opened.ok_or(DatabaseError::OpenDeadline(self.open_deadline))??;
         self.run(url, Rc::new(connection), statement, parameters).await
     }
 
@@ -144,8 +144,8 @@ async fn within<T>(deadline: Duration, work: impl Future<Output = T>) -> Option<
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
-async fn open(url: &str) -> Result<Connection, Error> {
-    Connection::open(url).await
+async fn open(url: &str) -> Result<Connection, DatabaseError> {
+    Connection::open(url).await.map_err(|error| DatabaseError::Open(Box::new(error)))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
@@ -173,7 +173,7 @@ async fn text(
 impl DatabaseError {
     fn from_statement(error: Error) -> Self {
         let Error::PgError(PgError::QueryFailed(QueryError::DbError(error))) = error else {
-            return Self::Transport(error);
+            return Self::Transport(Box::new(error));
         };
         let constraint = error.extras.iter().find(|(name, _)| name == "constraint").map(|(_, value)| value.clone());
         let server = ServerError { severity: error.severity, code: error.code, message: error.message, constraint };
