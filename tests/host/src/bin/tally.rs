@@ -1,0 +1,7 @@
+//! The command `tally`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tally_host::cli::main()
+}
