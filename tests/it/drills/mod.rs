@@ -1,0 +1,4 @@
+//! What happens when something breaks: each failure is told clearly, in bounded time, and nothing is half done.
+
+mod database;
+mod variables;

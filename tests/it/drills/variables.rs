@@ -1,0 +1,38 @@
+//! Variables that are missing or cannot be used.
+
+use crate::answer::{ask, post};
+use crate::harness::Bundle;
+use serde_json::json;
+
+#[tokio::test]
+async fn without_a_required_variable_the_bundle_does_not_start() {
+    for name in ["database_host", "ingest_database_url", "webhook_secrets", "jwt_secret", "jwt_issuer"] {
+        let error = Bundle::with(|variables| {
+            variables.remove(name);
+        })
+        .await
+        .err()
+        .unwrap_or_else(|| panic!("it started without {name}"));
+        assert!(format!("{error:#}").contains(name), "{error:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_anybody_could_guess_is_refused_and_not_logged() {
+    let bundle = Bundle::with(|variables| {
+        variables.insert("webhook_secrets".to_owned(), "v1,whsec_c2hvcnQ=".to_owned());
+        variables.insert("jwt_secret".to_owned(), "hunter2".to_owned());
+    })
+    .await
+    .unwrap();
+    let answer = ask(bundle.client.post(bundle.url("/hooks/user-created")).json(&json!({}))).await;
+    answer.problem(500, "misconfigured");
+    ask(bundle.client.post(bundle.url("/hooks/access-token")).json(&json!({}))).await.hook_error(500);
+    ask(post(&bundle, "/v1/events", "x", &json!([]))).await.problem(500, "misconfigured");
+
+    let log = bundle.guest_log().join("\n");
+    let request_id = answer.headers["x-request-id"].to_str().unwrap();
+    let line = log.lines().find(|line| line.contains(request_id)).unwrap_or_else(|| panic!("not logged: {log}"));
+    assert!(line.contains("5 bytes"), "{line}");
+    assert!(!log.contains("c2hvcnQ") && !log.contains("hunter2"), "{log}");
+}

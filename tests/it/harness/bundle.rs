@@ -1,0 +1,97 @@
+//! The bundle of `spin.toml`, served for one test.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use anyhow::{Context as _, Result};
+use sqlx::{Connection as _, PgConnection};
+use tally_host::database::{Cluster, ClusterOptions};
+use tally_host::identity::Identity;
+use tally_host::roles::variables;
+use tally_host::secrets::Secrets;
+
+use super::app::{App, start_app};
+use super::persona::Tenant;
+use super::test_run::{Database, first_database, prepare_template, repository, run};
+
+/// The bundle, with a database of its own. Derefs to its [`App`].
+pub(crate) struct Bundle {
+    /// The database, as its owner, whom row-level security does not hold.
+    pub(crate) database_url: String,
+    /// Who signs webhooks and access tokens.
+    pub(crate) identity: Identity,
+    // In this order: the host goes before the database does.
+    app: App,
+    _database: Option<Database>,
+    cluster: Option<Cluster>,
+}
+
+impl Deref for Bundle {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.app
+    }
+}
+
+impl Bundle {
+    /// Serves the bundle.
+    pub(crate) async fn start() -> Result<Self> {
+        Self::with(|_| {}).await
+    }
+
+    /// Serves the bundle with other variables.
+    pub(crate) async fn with(change: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<Self> {
+        let run = run().await?;
+        let database = run.new_database().await?;
+        Self::serve(database.url.clone(), &run.secrets, change, Some(database), None).await
+    }
+
+    /// Serves the bundle with a database server of its own, to be killed and restarted.
+    pub(crate) async fn isolated() -> Result<Self> {
+        let run = run().await?;
+        let cluster = Cluster::start(ClusterOptions::Throwaway).await?;
+        prepare_template(&cluster, &run.secrets).await?;
+        let url = first_database(&cluster).await?;
+        Self::serve(url, &run.secrets, |_| {}, None, Some(cluster)).await
+    }
+
+    async fn serve(
+        database_url: String,
+        secrets: &Secrets,
+        change: impl FnOnce(&mut BTreeMap<String, String>),
+        database: Option<Database>,
+        cluster: Option<Cluster>,
+    ) -> Result<Self> {
+        let mut variables = variables(&database_url, secrets)?;
+        let identity = Identity {
+            webhook_secret: secrets.webhook_secret.clone(),
+            jwt_secret: variables["jwt_secret"].clone(),
+            issuer: variables["jwt_issuer"].clone(),
+            audience: variables["jwt_audience"].clone(),
+        };
+        change(&mut variables);
+        let app = start_app(&repository().join("spin.toml"), &variables).await?;
+        Ok(Self { database_url, identity, app, _database: database, cluster })
+    }
+
+    /// The database server of an isolated bundle, to be disturbed while the bundle is used; keep it as long.
+    pub(crate) fn take_cluster(&mut self) -> Result<Cluster> {
+        self.cluster.take().context("this bundle shares its database server")
+    }
+
+    /// A connection to the database, as its owner.
+    pub(crate) async fn database(&self) -> Result<PgConnection> {
+        Ok(PgConnection::connect(&self.database_url).await?)
+    }
+
+    /// The full URL of a path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base_url)
+    }
+
+    /// A company that signed up, with its founder signed in and one store.
+    pub(crate) async fn tenant(&self, company: &str) -> Result<Tenant> {
+        Tenant::found(self, company).await
+    }
+}

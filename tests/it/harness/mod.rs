@@ -1,0 +1,14 @@
+//! What every integration test stands on. One process is one test run: the components are built once, one throw-away
+//! Postgres is started, and each [`Bundle`] is a host and a database of its own.
+//!
+//! `TALLY_HOST=spin` serves the same tests with the `spin` found on PATH.
+
+mod app;
+mod bundle;
+mod persona;
+mod test_run;
+
+pub(crate) use app::{App, on_spin, start_app};
+pub(crate) use bundle::Bundle;
+pub(crate) use persona::Tenant;
+pub(crate) use test_run::{TestRun, repository, run};

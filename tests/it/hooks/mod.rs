@@ -1,0 +1,4 @@
+//! The identity provider's hooks.
+
+mod access_token;
+mod user_created;

@@ -1,0 +1,133 @@
+//! `POST /hooks/user-created`.
+
+use serde_json::{Value, json};
+use tally_host::identity::{User, metadata, now};
+use uuid::Uuid;
+
+use crate::answer::{Answer, ask};
+use crate::harness::Bundle;
+
+const PATH: &str = "/hooks/user-created";
+
+fn payload(user: &User) -> Value {
+    json!({"metadata": metadata("after-user-created"), "user": user.record()})
+}
+
+fn user(company: &str) -> User {
+    User { id: Uuid::new_v4(), email: format!("{company}@example.org"), company: company.to_owned() }
+}
+
+async fn send(bundle: &Bundle, body: &Value) -> Answer {
+    ask(bundle.identity.webhook(&bundle.client, bundle.url(PATH), body).unwrap()).await
+}
+
+#[tokio::test]
+async fn a_sign_up_makes_organization_workspace_and_owner() {
+    let bundle = Bundle::start().await.unwrap();
+    let wile = user("Acme Inc.");
+    assert_eq!(send(&bundle, &payload(&wile)).await.ok(), json!({}));
+
+    let made: (String, String, String, String) = sqlx::query_as(
+        "select o.name, o.slug, w.name, m.role::text
+         from organizations o join workspaces w on w.org_id = o.id join org_members m on m.org_id = o.id
+         where m.user_id = $1",
+    )
+    .bind(wile.id)
+    .fetch_one(&mut bundle.database().await.unwrap())
+    .await
+    .unwrap();
+    assert_eq!(made, ("Acme Inc.".into(), "acme-inc".into(), "Default".into(), "owner".into()));
+}
+
+#[tokio::test]
+async fn however_often_and_at_once_it_is_told_there_is_one() {
+    let bundle = Bundle::start().await.unwrap();
+    let wile = user("Acme");
+    let body = payload(&wile);
+    let answers = futures::future::join_all((0..50).map(|_| send(&bundle, &body))).await;
+    for answer in answers {
+        answer.ok();
+    }
+    assert_eq!(count(&bundle, "organizations").await, 1);
+    assert_eq!(count(&bundle, "workspaces").await, 1);
+    assert_eq!(count(&bundle, "org_members").await, 1);
+}
+
+#[tokio::test]
+async fn sign_ups_of_one_name_at_once_get_slugs_of_their_own() {
+    let bundle = Bundle::start().await.unwrap();
+    let bodies: Vec<Value> = (0..20).map(|_| payload(&user("Acme"))).collect();
+    for answer in futures::future::join_all(bodies.iter().map(|body| send(&bundle, body))).await {
+        answer.ok();
+    }
+    assert_eq!(count(&bundle, "organizations").await, 20);
+}
+
+#[tokio::test]
+async fn a_wrong_or_missing_signature_makes_nothing() {
+    let bundle = Bundle::start().await.unwrap();
+    let body = payload(&user("Acme")).to_string();
+
+    let unsigned = bundle.client.post(bundle.url(PATH)).header("content-type", "application/json").body(body.clone());
+    ask(unsigned).await.problem(401, "invalid-signature");
+
+    let mut stranger = bundle.identity.clone();
+    stranger.webhook_secret = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".to_owned();
+    let forged = stranger.webhook(&bundle.client, bundle.url(PATH), &payload(&user("Acme"))).unwrap();
+    ask(forged).await.problem(401, "invalid-signature");
+
+    let signature = bundle.identity.sign_webhook(&body).unwrap();
+    let tampered = signature
+        .into_iter()
+        .fold(bundle.client.post(bundle.url(PATH)), |request, (name, value)| request.header(name, value));
+    ask(tampered.body(body.replace("Acme", "Evil"))).await.problem(401, "invalid-signature");
+
+    assert_eq!(count(&bundle, "organizations").await, 0);
+}
+
+#[tokio::test]
+async fn a_stale_or_future_timestamp_makes_nothing() {
+    let bundle = Bundle::start().await.unwrap();
+    let body = payload(&user("Acme")).to_string();
+    for time in [now() - 301, now() + 360] {
+        let headers = bundle.identity.sign_webhook_at(&body, "msg_1", time).unwrap();
+        let request = headers
+            .into_iter()
+            .fold(bundle.client.post(bundle.url(PATH)), |request, (name, value)| request.header(name, value));
+        ask(request.body(body.clone())).await.problem(401, "stale-timestamp");
+    }
+    assert_eq!(count(&bundle, "organizations").await, 0);
+}
+
+#[tokio::test]
+async fn bad_bodies_and_methods_are_told() {
+    let bundle = Bundle::start().await.unwrap();
+    for body in [json!({}), json!([]), json!({"user": {"id": "7"}}), json!("x")] {
+        send(&bundle, &body).await.problem(400, "malformed-body");
+    }
+    let large = json!({"user": {"id": Uuid::new_v4(), "email": "x".repeat(300 * 1024)}});
+    send(&bundle, &large).await.problem(413, "body-too-large");
+    ask(bundle.client.get(bundle.url(PATH))).await.problem(405, "method-not-allowed");
+    assert_eq!(count(&bundle, "organizations").await, 0);
+}
+
+#[tokio::test]
+async fn a_rotation_takes_both_secrets() {
+    let old = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let bundle = Bundle::with(|variables| {
+        let new = variables["webhook_secrets"].clone();
+        variables.insert("webhook_secrets".to_owned(), format!("{old}|{new}"));
+    })
+    .await
+    .unwrap();
+    send(&bundle, &payload(&user("Acme"))).await.ok();
+    let mut before = bundle.identity.clone();
+    before.webhook_secret = old.to_owned();
+    ask(before.webhook(&bundle.client, bundle.url(PATH), &payload(&user("Bolt"))).unwrap()).await.ok();
+    assert_eq!(count(&bundle, "organizations").await, 2);
+}
+
+async fn count(bundle: &Bundle, table: &str) -> i64 {
+    let query = format!("select count(*) from public.{table}");
+    sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&mut bundle.database().await.unwrap()).await.unwrap()
+}

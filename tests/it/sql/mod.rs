@@ -1,0 +1,3 @@
+//! The database asked in its own language.
+
+mod pgtap;

@@ -1,0 +1,5 @@
+//! The project's own tools: the private database and its migrations.
+
+mod cluster;
+mod migrations;
+mod watcher;

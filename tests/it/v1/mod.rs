@@ -1,0 +1,6 @@
+//! The routes of stores and dashboards.
+
+mod credentials;
+mod events;
+mod metrics;
+mod query;
