@@ -13,6 +13,7 @@ mod postgres_types;
 mod reuse;
 mod routing;
 mod server;
+mod tls;
 mod traps;
 mod variables;
 

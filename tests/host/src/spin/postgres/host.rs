@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use native_tls::Certificate;
 use tokio::sync::mpsc;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{
@@ -14,6 +13,7 @@ use wasmtime::component::{
 use super::address;
 use super::pool::{Connection, Key, Pools};
 use super::query::{self, StreamedRows};
+use super::tls;
 use super::wit::{self, Column, DbValue, Error, ParameterValue, RowSet};
 use crate::spin::instance::InstanceHosts;
 
@@ -184,7 +184,7 @@ impl wit::HostConnectionBuilder for Postgres {
         builder: Resource<wit::ConnectionBuilder>,
         certificate: String,
     ) -> Result<(), Error> {
-        Certificate::from_pem(certificate.as_bytes())
+        tls::root_certificate(&certificate)
             .map_err(|_| Error::Other("invalid root certificate: invalid root certificate".to_owned()))?;
         let key = Resource::<Key>::new_borrow(builder.rep());
         let key = self.builders.get_mut(&key).map_err(|_| no_builder())?;

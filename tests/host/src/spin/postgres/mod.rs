@@ -10,6 +10,7 @@ mod parameters;
 mod pool;
 mod query;
 mod read;
+mod tls;
 
 pub(super) use host::{HasPostgres, Postgres};
 pub(super) use pool::Pools;

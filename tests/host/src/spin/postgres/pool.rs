@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
-use native_tls::{Certificate, TlsConnector};
-use postgres_native_tls::MakeTlsConnector;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Config, NoTls};
+
+use super::tls;
 
 const POOL_SIZE: usize = 64;
 const POOLS_KEPT: usize = 16;
@@ -70,11 +70,8 @@ fn create(key: &Key) -> Result<Pool> {
     let manager = if config.get_ssl_mode() == SslMode::Disable {
         Manager::from_config(config, NoTls, manager_config)
     } else {
-        let mut connector = TlsConnector::builder();
-        if let Some(certificate) = &key.root_certificate {
-            connector.add_root_certificate(Certificate::from_pem(certificate.as_bytes())?);
-        }
-        Manager::from_config(config, MakeTlsConnector::new(connector.build()?), manager_config)
+        let tls = tls::connector(key.root_certificate.as_deref())?;
+        Manager::from_config(config, tls, manager_config)
     };
     Pool::builder(manager).max_size(POOL_SIZE).build().context("building Postgres connection pool")
 }
