@@ -1,6 +1,6 @@
 //! The CDNOW sample: 6,919 purchases of 2,357 customers of an online record shop, 1997 to mid-1998.
 //!
-//! Real orders in the public domain of marketing research (Fader and Hardie): what the demo shows and the tests count.
+//! Real orders, published for research by Fader and Hardie: what the demo shows and the tests count.
 
 use anyhow::{Context as _, Result};
 

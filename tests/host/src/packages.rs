@@ -34,7 +34,7 @@ pub fn install(missing: &str, packages: &[&str]) -> Result<()> {
     let update = run_bounded(apt().arg("update"), LIMIT)?;
     let install = run_bounded(apt().args(["install", "-y", "--no-install-recommends"]).args(packages), LIMIT)?;
     if !install.success() {
-        bail!("{missing}, and installing it failed ({command}):\n{}\n{}", update.last_line(), install.output.trim());
+        bail!("{missing}, and installing it failed ({command}):\n{}\n{}", update.complaint(), install.output.trim());
     }
     Ok(())
 }

@@ -37,9 +37,11 @@ impl Finished {
         self.status.is_some_and(|status| status.success())
     }
 
-    /// The last line it printed that says anything.
-    pub fn last_line(&self) -> &str {
-        self.output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("no output").trim()
+    /// What it said went wrong: the first line that begins like an error, else the last line of all.
+    pub fn complaint(&self) -> &str {
+        let mut lines = self.output.lines().map(str::trim).filter(|line| !line.is_empty());
+        let error = lines.clone().find(|line| ["error", "E:"].iter().any(|mark| line.starts_with(mark)));
+        error.or_else(|| lines.next_back()).unwrap_or("no output")
     }
 }
 
@@ -188,5 +190,36 @@ impl Watched {
             Ok(status) => status.map(drop).context("cannot wait for the watcher"),
             Err(_) => bail!("the process did not stop within {} s", limit.as_secs()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_complaint_is_the_error_not_what_follows_it() {
+        let finished = |output: &str| Finished { status: None, output: output.to_owned() };
+        assert_eq!(finished("info: x\nerror: no network\n  12: <unknown>\n\n").complaint(), "error: no network");
+        assert_eq!(finished("one\ntwo\n\n").complaint(), "two");
+        assert_eq!(finished("").complaint(), "no output");
+    }
+
+    #[test]
+    fn a_command_that_takes_too_long_is_killed() {
+        let started = Instant::now();
+        let finished = run_bounded(Command::new("sleep").arg("60"), Duration::from_millis(100)).unwrap();
+        assert!(finished.status.is_none() && !finished.success());
+        assert!(started.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_a_command_prints_is_kept() {
+        let mut command = Command::new("/bin/sh");
+        let finished =
+            run_bounded(command.args(["-c", "echo out; echo err >&2; exit 3"]), Duration::from_secs(30)).unwrap();
+        assert_eq!(finished.status.and_then(|status| status.code()), Some(3));
+        assert_eq!(finished.output, "out\nerr\n");
+        assert!(capture(Command::new("false").arg("x")).is_err());
     }
 }

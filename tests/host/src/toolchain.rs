@@ -193,7 +193,7 @@ fn add_target(sysroot: &Path) -> Result<()> {
     let finished = run_bounded(scrub(Command::new("rustup")).args(["target", "add", TARGET]), RUSTUP_LIMIT)?;
     match finished.status {
         Some(status) if status.success() && has_target(sysroot) => Ok(()),
-        Some(_) => bail!("rustup cannot add {TARGET}: {}", finished.last_line()),
+        Some(_) => bail!("rustup cannot add {TARGET}: {}", finished.complaint()),
         None => bail!("rustup could not add {TARGET} within {} s", RUSTUP_LIMIT.as_secs()),
     }
 }

@@ -92,6 +92,26 @@ async fn a_killed_server_recovers() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_server_killed_over_and_over_comes_back_each_time() -> Result<()> {
+    let mut cluster = Cluster::start(ClusterOptions::Throwaway).await?;
+    let port = cluster.port();
+    for _ in 0..3 {
+        // A process of the server's that is busy notices only when it is done: the next server has to wait for it.
+        let mut connection = PgConnection::connect(&cluster.database_url("postgres")).await?;
+        let busy = tokio::spawn(async move {
+            sqlx::raw_sql("select count(*) from generate_series(1, 5000000)").execute(&mut connection).await
+        });
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        cluster.kill_hard().await?;
+        cluster.restart().await?;
+        assert_eq!(cluster.port(), port);
+        PgConnection::connect(&cluster.database_url("postgres")).await?.close().await?;
+        busy.abort();
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_pid_file_that_names_another_process_is_no_obstacle() -> Result<()> {
     let (data_dir, mut cluster) = kept().await?;
     let pid_file = folder(data_dir.path()).join("data/postmaster.pid");
@@ -152,4 +172,14 @@ async fn a_dropped_throwaway_cluster_leaves_nothing() -> Result<()> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn two_starts_at_once_are_one_server() -> Result<()> {
+    let data_dir = tempfile::tempdir()?;
+    let (one, other) = tokio::join!(start(data_dir.path()), start(data_dir.path()));
+    let (mut one, mut other) = (one?, other?);
+    assert_eq!(one.port(), other.port());
+    assert_ne!(one.is_shared(), other.is_shared(), "one started it, the other found it");
+    if one.is_shared() { other.stop().await } else { one.stop().await }
 }

@@ -34,7 +34,6 @@ pub(super) async fn run(place: &Place, args: &UpArgs) -> Result<()> {
     if let Ok(true) = outcome {
         stop.wait().await;
     }
-    say("stopping");
     running.stop().await?;
     outcome.map(drop)
 }
@@ -71,6 +70,9 @@ impl Running {
 
     /// The host first: requests under way still need the database.
     async fn stop(self) -> Result<()> {
+        if self.host.is_some() || self.cluster.is_some() {
+            say("stopping");
+        }
         if let Some(host) = self.host {
             host.shutdown().await;
         }

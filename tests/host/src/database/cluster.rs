@@ -68,20 +68,14 @@ impl Cluster {
             ClusterOptions::Throwaway => {
                 let (binaries, account) = server_programs(None).await?;
                 let folder = place::make_throwaway(account.as_ref())?;
-                let started = Self::start_in(folder.clone(), binaries, account, true).await;
-                if started.is_err() && folder.exists() {
-                    // What went wrong before matters more than a folder that stays.
-                    let _outcome = fs::remove_dir_all(folder);
-                }
-                started
+                Self::start_in(folder, binaries, account, true).await
             }
             ClusterOptions::Kept(data_dir) => {
-                let major = existing_major(&data_dir);
-                let (binaries, account) = server_programs(major).await?;
-                let folder = place::find_or_make(&data_dir, account.as_ref())?;
                 // One at a time decides what to do with this data directory.
-                let lock = File::create(data_dir.join("lock"))?;
-                tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
+                let lock = File::create(data_dir.join("lock")).context("cannot write to the data directory")?;
+                let _locked = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
+                let (binaries, account) = server_programs(existing_major(&data_dir)).await?;
+                let folder = place::find_or_make(&data_dir, account.as_ref())?;
                 Self::start_in(folder, binaries, account, false).await
             }
         }
@@ -180,8 +174,10 @@ impl Cluster {
 
     /// Stops the server and starts it again, on the same port.
     pub async fn restart(&mut self) -> Result<()> {
-        if let Server::Ours(server) = std::mem::replace(&mut self.server, Server::Stopped) {
-            server.stop_and_leave(STOP_LIMIT).await?;
+        match std::mem::replace(&mut self.server, Server::Stopped) {
+            Server::Ours(server) => server.stop_and_leave(STOP_LIMIT).await?,
+            Server::Stopped => {}
+            Server::Theirs => bail!("the server is not ours to restart"),
         }
         let port = self.port;
         self.launch_in_time(|| Ok(port)).await
@@ -278,11 +274,12 @@ impl Cluster {
 
     /// Launches the server, again if what stood in its way passes.
     async fn launch_in_time(&mut self, port: impl Fn() -> Result<u16>) -> Result<()> {
-        let mut attempts = 0;
+        let deadline = Instant::now() + START_LIMIT;
         loop {
-            attempts += 1;
             match self.launch(port()?).await {
-                Err(_) if attempts < 5 && self.may_start_later() => sleep(Duration::from_millis(300)).await,
+                Err(_) if Instant::now() < deadline && self.may_start_later() => {
+                    sleep(Duration::from_millis(200)).await
+                }
                 outcome => return outcome,
             }
         }
@@ -295,8 +292,10 @@ impl Cluster {
 
     fn may_start_later(&self) -> bool {
         let log = log_tail(&self.log());
-        // The second: backends of a killed server take a moment to notice.
-        ["could not create any TCP/IP sockets", "shared memory block"].iter().any(|reason| log.contains(reason))
+        // Somebody took the port between our look and the server's; processes of a killed server have yet to notice.
+        ["could not create any TCP/IP sockets", "pre-existing shared memory block"]
+            .iter()
+            .any(|reason| log.contains(reason))
     }
 
     async fn launch(&mut self, port: u16) -> Result<()> {
@@ -343,6 +342,16 @@ impl Cluster {
                 return Err(failure.context(format!("the database server did not start:\n{log}")));
             }
             sleep(Duration::from_millis(30)).await;
+        }
+    }
+}
+
+impl Drop for Cluster {
+    /// A temporary folder goes with its server's watcher, but for one whose server was stopped, or never came back.
+    fn drop(&mut self) {
+        if self.is_throwaway && matches!(self.server, Server::Stopped) {
+            // There is nobody left to tell of a failure.
+            let _outcome = fs::remove_dir_all(&self.folder);
         }
     }
 }
