@@ -1,5 +1,5 @@
 -- The roles. Objects belong to tally_owner, which nobody can log in as; the four functions log in as roles that own
--- nothing, bypass nothing and may execute their own api functions only. They get a password from the operator
+-- nothing, bypass nothing and of the schema api may execute their own functions only. They get a password from the operator
 -- (alter role ... password), never from a migration.
 --
 -- Roles belong to the whole server and not to one database, so each is made only where it is missing, and its settings

@@ -1,7 +1,7 @@
 -- Organization, workspace, store, and who belongs where.
 --
--- Every tenant table leads its primary key with org_id, so that rows of one organization lie together and the tables
--- can be sharded by it. Row-level security is forced, for the owner too: tally_owner sees across tenants only because a
+-- Tenant tables lead their primary key with org_id, so that rows of one organization lie together and the tables can be
+-- sharded by it; active_organizations is a user's, and has one row for each. Row-level security is forced, for the owner too: tally_owner sees across tenants only because a
 -- policy says so, and it acts only inside security definer functions.
 
 set role tally_owner;
@@ -183,7 +183,8 @@ create policy api_keys_select on public.api_keys for select to authenticated
   using (org_id = (select app.org_id()) and (select app.is_manager()));
 
 grant select on public.organizations to authenticated, tally_ingest, tally_query;
-grant update (name, feature_flags, white_label_config) on public.organizations to authenticated;
+-- Not the plan and not the feature flags: those are the product's to give.
+grant update (name, white_label_config) on public.organizations to authenticated;
 grant select, insert, update, delete on public.workspaces to authenticated;
 grant select, insert, delete on public.stores to authenticated;
 -- Not the time zone: the day rollups are kept in it.

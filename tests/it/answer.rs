@@ -49,6 +49,7 @@ impl Answer {
         assert_eq!(document["instance"], format!("urn:uuid:{request_id}"));
         assert!(document["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{}", self.text);
         assert_eq!(self.headers.contains_key("retry-after"), status == 503);
+        assert_eq!(self.headers.contains_key("allow"), status == 405);
         document
     }
 

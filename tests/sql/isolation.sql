@@ -2,7 +2,7 @@
 -- PostgREST would set; the HTTP functions stand on the same policies and are tested in tests/it.
 
 begin;
-select plan(17);
+select plan(19);
 
 -- Fixtures, by the code that makes them in production.
 select app.provision_user('aaaaaaaa-0000-4000-8000-000000000001', 'Acme');
@@ -56,6 +56,11 @@ select results_eq(
   'values (1)', 'owner: an update without a condition reaches the own store only'
 );
 select throws_ok('delete from public.metric_events', '42501', null, 'owner: events are not deleted by hand');
+
+select throws_ok(
+  $$update public.organizations set feature_flags = '{"everything": true}'$$, '42501', null, 'owner: no feature flags by hand'
+);
+select throws_ok($$update public.organizations set plan_tier = 'enterprise'$$, '42501', null, 'owner: no plan by hand');
 
 -- A viewer reads and does not write.
 select pg_temp.claim('acme', 'viewer');

@@ -13,3 +13,4 @@ pub mod problem;
 pub mod query;
 pub mod reply;
 pub mod sqlstate;
+pub mod statements;

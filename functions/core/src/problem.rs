@@ -1,5 +1,6 @@
 //! Problem documents (RFC 9457): every error that the functions answer, each with a stable type.
 
+use http::Method;
 use serde::Serialize;
 use std::error::Error;
 use std::fmt;
@@ -64,6 +65,8 @@ kinds! {
     UnknownStore = 404, "unknown-store", "There is no such store";
     /// The route exists, but not with this method.
     MethodNotAllowed = 405, "method-not-allowed", "The method is not allowed here";
+    /// The body came too slowly.
+    RequestTimeout = 408, "request-timeout", "The body came too slowly";
     /// The body is larger than the route takes.
     BodyTooLarge = 413, "body-too-large", "The body is too large";
     /// The batch has more events than the route takes.
@@ -72,6 +75,8 @@ kinds! {
     UnsupportedMediaType = 415, "unsupported-media-type", "The content type is not supported";
     /// The query asks for something that does not exist or makes no sense.
     InvalidQuery = 422, "invalid-query", "The query cannot be answered";
+    /// The batch needs more new months than one request may make.
+    TooManyMonths = 422, "too-many-months", "The batch covers too many new months";
     /// There is no such metric.
     UnknownMetric = 422, "unknown-metric", "There is no such metric";
     /// There is no such time zone.
@@ -91,23 +96,25 @@ kinds! {
 pub struct Problem {
     kind: Kind,
     detail: String,
+    allowed: Option<Method>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Problem {
     /// A problem of the client's making; `detail` tells a person what to do about it.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), source: None }
+        Self { kind, detail: detail.into(), allowed: None, source: None }
     }
 
     /// A problem of ours: the client gets a fixed text, `source` goes to the log.
     pub fn ours(kind: Kind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind, detail: fixed_detail(kind).to_owned(), source: Some(source.into()) }
+        Self { kind, detail: fixed_detail(kind).to_owned(), allowed: None, source: Some(source.into()) }
     }
 
     /// 405, and which method there is.
-    pub fn method_not_allowed(allowed: &http::Method) -> Self {
-        Self::new(Kind::MethodNotAllowed, format!("Use {allowed} here."))
+    pub fn method_not_allowed(allowed: &Method) -> Self {
+        let problem = Self::new(Kind::MethodNotAllowed, format!("Use {allowed} here."));
+        Self { allowed: Some(allowed.clone()), ..problem }
     }
 
     /// What went wrong.
@@ -118,6 +125,11 @@ impl Problem {
     /// What the client is told about it.
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// The method there is, where another was used.
+    pub fn allowed(&self) -> Option<&Method> {
+        self.allowed.as_ref()
     }
 
     /// Seconds after which trying again may help, for problems that pass.

@@ -36,6 +36,10 @@ impl Reply {
         if let Some(seconds) = problem.retry_after() {
             reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        // RFC 9110, 15.5.6.
+        if let Some(allowed) = problem.allowed().and_then(|method| HeaderValue::from_str(method.as_str()).ok()) {
+            reply.headers.insert(header::ALLOW, allowed);
+        }
         if status == StatusCode::UNAUTHORIZED {
             reply.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -12,24 +12,20 @@ use http::Method;
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
 use spin_sdk::pg::ParameterValue;
-use std::time::Duration;
 use tally_core::authority::Authority;
 use tally_core::door::http::{Incoming, Outgoing, serve};
-use tally_core::door::postgres::{Database, Use};
-use tally_core::door::{token_verifier, variable};
+use tally_core::door::{postgres, token_verifier, variable};
 use tally_core::problem::{Kind, Problem};
 use tally_core::query::{MAX_BODY_BYTES, Query};
 use tally_core::reply::Reply;
-
-const DATABASE: Database =
-    Database { connections: Use::Exclusive, open_deadline: Duration::from_secs(3), deadline: Duration::from_secs(25) };
+use tally_core::statements;
 
 #[http_service]
 async fn handle(request: Request) -> Outgoing {
     serve("query", request, Reply::problem, route).await
 }
 
-async fn route(request: Incoming) -> Result<Reply, Problem> {
+async fn route(request: &mut Incoming) -> Result<Reply, Problem> {
     match request.path() {
         "/v1/metrics" => list(request).await,
         "/v1/query" => query(request).await,
@@ -37,22 +33,20 @@ async fn route(request: Incoming) -> Result<Reply, Problem> {
     }
 }
 
-async fn list(request: Incoming) -> Result<Reply, Problem> {
+async fn list(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::GET)?;
     let authority = Authority::from_headers(request.headers(), &token_verifier().await?)?;
-    let statement = include_str!("../../core/src/statements/list_metrics.sql");
-    let found = call(statement, vec![authority.into_json().into()]).await?;
+    let found = call(statements::LIST_METRICS, vec![authority.into_json().into()]).await?;
     Ok(Reply::json_text(found))
 }
 
-async fn query(request: Incoming) -> Result<Reply, Problem> {
+async fn query(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::POST)?;
     let authority = Authority::from_headers(request.headers(), &token_verifier().await?)?;
     request.require_json()?;
-    let (_, body) = request.read(MAX_BODY_BYTES).await?;
+    let body = request.read(MAX_BODY_BYTES).await?;
     let query = Query::read(&body)?;
 
-    let statement = include_str!("../../core/src/statements/query_metrics.sql");
     let parameters = vec![
         authority.into_json().into(),
         query.metric_keys().into(),
@@ -63,11 +57,11 @@ async fn query(request: Incoming) -> Result<Reply, Problem> {
         query.timezone.clone().into(),
         query.totals.into(),
     ];
-    let found = call(statement, parameters).await?;
+    let found = call(statements::QUERY_METRICS, parameters).await?;
     let found = serde_json::from_str(&found).map_err(|error| Problem::ours(Kind::Internal, error))?;
     Reply::json(&query.answer(found))
 }
 
 async fn call(statement: &str, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
-    DATABASE.call(&variable("database_url").await?, statement, parameters).await
+    postgres::LONG.call(&variable("database_url").await?, statement, parameters).await
 }

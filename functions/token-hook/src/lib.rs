@@ -6,39 +6,25 @@
 use http::Method;
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
-use std::time::{Duration, SystemTime};
 use tally_core::door::http::{Incoming, Outgoing, serve};
-use tally_core::door::postgres::{Database, Use};
-use tally_core::door::variable;
+use tally_core::door::{postgres, variable};
+use tally_core::identity::MAX_BODY_BYTES;
 use tally_core::identity::access_token_hook::{ErrorAnswer, Event, OrganizationClaims};
-use tally_core::identity::webhook::WebhookSecrets;
 use tally_core::problem::{Kind, Problem};
 use tally_core::reply::Reply;
-
-const MAX_BODY_BYTES: usize = 256 * 1024;
-/// The provider gives a hook five seconds in all.
-const DATABASE: Database = Database {
-    connections: Use::Shared,
-    open_deadline: Duration::from_millis(1_000),
-    deadline: Duration::from_millis(4_000),
-};
+use tally_core::statements;
 
 #[http_service]
 async fn handle(request: Request) -> Outgoing {
     serve("token-hook", request, error_answer, access_token).await
 }
 
-async fn access_token(request: Incoming) -> Result<Reply, Problem> {
+async fn access_token(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::POST)?;
-    let secrets = WebhookSecrets::parse(&variable("webhook_secrets").await?)
-        .map_err(|error| Problem::ours(Kind::Misconfigured, error))?;
-    let (headers, body) = request.read(MAX_BODY_BYTES).await?;
-    secrets.verify(&headers, &body, SystemTime::now())?;
-
-    let event = Event::read(&body)?;
-    let statement = include_str!("../../core/src/statements/access_token_claims.sql");
+    let event = Event::read(&request.read_signed(MAX_BODY_BYTES).await?)?;
     let parameters = vec![event.user_id.to_string().into(), event.organization_name().into()];
-    let found = DATABASE.call(&variable("database_url").await?, statement, parameters).await?;
+    let found =
+        postgres::HOOK.call(&variable("database_url").await?, statements::ACCESS_TOKEN_CLAIMS, parameters).await?;
     let organization: OrganizationClaims =
         serde_json::from_str(&found).map_err(|error| Problem::ours(Kind::Internal, error))?;
     Reply::json(&event.answer(&organization)?)

@@ -9,7 +9,8 @@
 -- A key that is tied to a store implies it. A value of money without a currency is in the store's own; what is no money
 -- has none, whatever the event says.
 --
--- Errors: TH001, TH002 from app.assume_authority; TH003 not allowed to write events.
+-- Errors: TH001, TH002 from app.assume_authority; TH003 not allowed to write events; TH008 from
+-- app.ensure_months.
 
 set role tally_owner;
 
@@ -28,7 +29,6 @@ create or replace function api.ingest_events(
 as $$
 declare
   v_org_id uuid;
-  v_month date;
   v_result text;
 begin
   perform app.assume_authority(p_authority);
@@ -38,15 +38,12 @@ begin
   v_org_id := app.org_id();
 
   -- Months are made before the statement that needs them: a partition cannot come under a running insert.
-  for v_month in
-    select distinct date_trunc('month', e.recorded_at::timestamptz at time zone 'UTC')::date as month
+  perform app.ensure_months(array(
+    select distinct date_trunc('month', e.recorded_at::timestamptz at time zone 'UTC')::date
     from unnest(p_store_ids, p_recorded_at) as e(store_id, recorded_at)
     join public.stores s on s.org_id = v_org_id and s.id = coalesce(e.store_id::uuid, app.key_store_id())
     where e.recorded_at::timestamptz between '1970-01-01Z' and now() + interval '1 day'
-    order by month
-  loop
-    perform app.ensure_partition(v_month);
-  end loop;
+  ));
 
   with event as materialized (
     select

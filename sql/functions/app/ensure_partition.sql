@@ -10,9 +10,9 @@ as $$
 declare
   v_from constant date := date_trunc('month', p_month)::date;
   v_to constant date := (v_from + interval '1 month')::date;
-  v_name constant text := 'metric_events_' || to_char(v_from, 'YYYYMM');
+  v_name constant text := 'partitions.metric_events_' || to_char(v_from, 'YYYYMM');
 begin
-  if to_regclass(format('partitions.%I', v_name)) is not null then
+  if to_regclass(v_name) is not null then
     return;
   end if;
   if v_from < date '1970-01-01' or v_from > now() + interval '1 year' then
@@ -21,23 +21,21 @@ begin
   -- What attaching takes anyway, taken first: of two that make the same month one waits here. An advisory lock would not do,
   -- since only a lock on a table makes a session see what others did to the catalogue.
   lock table public.metric_events in share update exclusive mode;
-  if to_regclass(format('partitions.%I', v_name)) is not null then
+  if to_regclass(v_name) is not null then
     return; -- made while this one waited
   end if;
 
-  execute format('create table partitions.%I (like public.metric_events including all)', v_name);
-  execute format('alter table partitions.%I enable row level security', v_name);
-  execute format('alter table partitions.%I force row level security', v_name);
-  execute format('comment on table partitions.%I is %L', v_name, 'metric_events of ' || to_char(v_from, 'YYYY-MM'));
+  execute format('create table %s (like public.metric_events including all)', v_name);
+  execute format('alter table %s enable row level security', v_name);
+  execute format('alter table %s force row level security', v_name);
+  execute format('comment on table %s is %L', v_name, 'metric_events of ' || to_char(v_from, 'YYYY-MM'));
   execute format(
-    'alter table public.metric_events attach partition partitions.%I for values from (%L) to (%L)',
+    'alter table public.metric_events attach partition %s for values from (%L) to (%L)',
     v_name, v_from::text || ' 00:00:00+00', v_to::text || ' 00:00:00+00'
   );
 end
 $$;
 
 comment on function app.ensure_partition(date) is 'Makes the partition of a month, if it is missing';
--- Bounded: a month of 1970 to a year ahead, and made only once.
-grant execute on function app.ensure_partition(date) to tally_ingest;
 
 reset role;

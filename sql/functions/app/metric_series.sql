@@ -26,7 +26,9 @@ as $$
   -- Local starts of the buckets; the first may lie before p_from, and then stands for what there is of it.
   bucket as (
     select b.local_start, greatest(app.day_start(b.local_start::date, p_zone), p_from) as start
-    from generate_series(p_first, (p_to at time zone p_zone) - interval '1 microsecond', p_step) as b(local_start)
+    -- Up to the local time of the last instant. One microsecond taken from the local time of p_to would not do: where
+    -- midnight is left out that is an hour into the day.
+    from generate_series(p_first, (p_to - interval '1 microsecond') at time zone p_zone, p_step) as b(local_start)
     where p_step is not null
     union all
     select p_first, p_from where p_step is null

@@ -1,4 +1,5 @@
 //! What happens when something breaks: each failure is told clearly, in bounded time, and nothing is half done.
 
 mod database;
+mod slow_client;
 mod variables;

@@ -33,6 +33,7 @@ async fn a_secret_that_anybody_could_guess_is_refused_and_not_logged() {
     let log = bundle.guest_log().join("\n");
     let request_id = answer.headers["x-request-id"].to_str().unwrap();
     let line = log.lines().find(|line| line.contains(request_id)).unwrap_or_else(|| panic!("not logged: {log}"));
-    assert!(line.contains("5 bytes"), "{line}");
+    assert!(line.contains("`webhook_secrets`") && line.contains("5 bytes"), "{line}");
+    assert!(log.contains("`jwt_secret`") && log.contains("7 bytes"), "{log}");
     assert!(!log.contains("c2hvcnQ") && !log.contains("hunter2"), "{log}");
 }

@@ -34,6 +34,15 @@ impl Deref for Bundle {
     }
 }
 
+impl Drop for Bundle {
+    /// A test that fails shows what the functions had to say.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            println!("{}", self.app.guest_log().join("\n"));
+        }
+    }
+}
+
 impl Bundle {
     /// Serves the bundle.
     pub(crate) async fn start() -> Result<Self> {

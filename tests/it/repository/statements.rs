@@ -2,15 +2,17 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
+use tally_core::statements;
+
 use crate::harness::run;
 
 /// Statement, and the variable with the connection URL of the one role that may send it.
 const STATEMENTS: [(&str, &str); 5] = [
-    (include_str!("../../../functions/core/src/statements/provision_user.sql"), "provision_database_url"),
-    (include_str!("../../../functions/core/src/statements/access_token_claims.sql"), "token_hook_database_url"),
-    (include_str!("../../../functions/core/src/statements/ingest_events.sql"), "ingest_database_url"),
-    (include_str!("../../../functions/core/src/statements/query_metrics.sql"), "query_database_url"),
-    (include_str!("../../../functions/core/src/statements/list_metrics.sql"), "query_database_url"),
+    (statements::PROVISION_USER, "provision_database_url"),
+    (statements::ACCESS_TOKEN_CLAIMS, "token_hook_database_url"),
+    (statements::INGEST_EVENTS, "ingest_database_url"),
+    (statements::QUERY_METRICS, "query_database_url"),
+    (statements::LIST_METRICS, "query_database_url"),
 ];
 
 #[tokio::test]

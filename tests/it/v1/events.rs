@@ -34,10 +34,11 @@ async fn one_bad_event_does_not_spoil_the_batch() {
         with(event(&acme, "future"), "recorded_at", json!("2126-01-01T00:00:00Z")),
         with(event(&acme, "past"), "recorded_at", json!("1969-01-01T00:00:00Z")),
         with(event(&acme, "field"), "colour", json!("red")),
+        with(event(&acme, "number"), "dimensions", json!({"channel": 1e200})),
         event(&acme, "good"),
     ]);
     let receipt = ask(post(&bundle, "/v1/events", &acme.token, &batch)).await.ok();
-    assert_eq!((&receipt["accepted"], &receipt["duplicates"], &receipt["rejected"]), (&json!(1), &json!(1), &json!(7)));
+    assert_eq!((&receipt["accepted"], &receipt["duplicates"], &receipt["rejected"]), (&json!(1), &json!(1), &json!(8)));
     let errors: Vec<_> = receipt["errors"]
         .as_array()
         .unwrap()
@@ -54,6 +55,7 @@ async fn one_bad_event_does_not_spoil_the_batch() {
             (5, "future", "out_of_range"),
             (6, "past", "out_of_range"),
             (7, "field", "invalid_event"),
+            (8, "number", "invalid_dimensions"),
         ]
     );
     // A store of somebody else and one that is nowhere cannot be told apart.
@@ -135,6 +137,33 @@ async fn months_that_many_need_at_once_are_made_once() {
     }
     assert_eq!(rows(&bundle, "metric_events").await, 16 * 24);
     assert_eq!(rows(&bundle, "partitions.metric_events_default").await, 0);
+}
+
+#[tokio::test]
+async fn one_request_makes_only_so_many_months() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let months = |count: usize| {
+        let month = |index: usize| {
+            let recorded_at = format!("{}-{:02}-15T00:00:00Z", 1990 + index / 12, 1 + index % 12);
+            with(event(&acme, &index.to_string()), "recorded_at", json!(recorded_at))
+        };
+        Value::Array((0..count).map(month).collect())
+    };
+    ask(post(&bundle, "/v1/events", &acme.token, &months(37))).await.problem(422, "too-many-months");
+    assert_eq!(rows(&bundle, "metric_events").await, 0);
+    assert_eq!(ask(post(&bundle, "/v1/events", &acme.token, &months(36))).await.ok()["accepted"], 36);
+    // Those there are do not count.
+    assert_eq!(ask(post(&bundle, "/v1/events", &acme.token, &months(37))).await.ok()["accepted"], 1);
+}
+
+#[tokio::test]
+async fn an_early_answer_reaches_a_client_that_still_sends() {
+    let bundle = Bundle::start().await.unwrap();
+    let large = "x".repeat(10 * 1024 * 1024);
+    let request = bundle.client.post(bundle.url("/v1/events")).bearer_auth("x").body(large.clone());
+    ask(request).await.problem(401, "invalid-token");
+    ask(bundle.client.put(bundle.url("/hooks/user-created")).body(large)).await.problem(405, "method-not-allowed");
 }
 
 #[tokio::test]

@@ -50,6 +50,26 @@ async fn days_are_local_and_every_one_is_there() {
 }
 
 #[tokio::test]
+async fn days_without_a_midnight_and_with_two_are_days() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    for (zone, from, to, starts) in [
+        // The clock goes from 00:00 to 01:00 on 29 March.
+        ("Asia/Beirut", "2026-03-28", "2026-03-29", vec!["2026-03-28T00:00:00+02:00"]),
+        ("Asia/Beirut", "2026-03-28", "2026-03-30", vec!["2026-03-28T00:00:00+02:00", "2026-03-29T01:00:00+03:00"]),
+        // From 01:00 back to 00:00 on 1 November: midnight comes twice, and the day begins with the first.
+        ("America/Havana", "2026-10-31", "2026-11-01", vec!["2026-10-31T00:00:00-04:00"]),
+        ("America/Havana", "2026-11-01", "2026-11-02", vec!["2026-11-01T00:00:00-04:00"]),
+    ] {
+        let question = json!({"metrics": ["orders"], "from": from, "to": to, "timezone": zone});
+        let answer = ask(post(&bundle, "/v1/query", &acme.token, &question)).await.ok();
+        let points = answer["series"][0]["points"].as_array().unwrap();
+        let found: Vec<&str> = points.iter().map(|point| point["start"].as_str().unwrap()).collect();
+        assert_eq!(found, starts, "{zone} from {from} to {to}");
+    }
+}
+
+#[tokio::test]
 async fn each_granularity_has_its_buckets() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();
@@ -149,6 +169,7 @@ async fn what_cannot_be_answered_is_told() {
     for (field, value, status, code) in [
         ("metrics", json!(["nope"]), 422, "unknown-metric"),
         ("metrics", json!([]), 422, "invalid-query"),
+        ("metrics", json!(["orders", "revenue", "orders"]), 422, "invalid-query"),
         ("stores", json!([bolt.store_id]), 404, "unknown-store"),
         ("stores", json!([acme.store_id, Uuid::new_v4()]), 404, "unknown-store"),
         ("timezone", json!("Mars/Olympus"), 422, "unknown-time-zone"),

@@ -1,6 +1,6 @@
 //! Requests in, replies out: request ids, bounded bodies, problems, and the log of what failed.
 
-use super::log;
+use super::{log, webhook_secrets, within};
 use crate::problem::{Kind, Problem};
 use crate::reply::Reply;
 use ::http::{HeaderMap, HeaderValue, Method, header};
@@ -9,16 +9,23 @@ use http_body_util::BodyExt;
 use spin_sdk::http::{FullBody, IntoResponse, Request};
 use spin_sdk::wasip3::http::types::{ErrorCode, Response as WasiResponse};
 use spin_sdk::wasip3::http_compat::IncomingRequestBody;
+use std::time::{Duration, SystemTime};
 use uuid::Uuid;
 
 const REQUEST_ID: &str = "x-request-id";
+/// The most that a whole body may take to come; the platform would wait without end.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+/// The most that is read of a body nobody wants, bytes and time.
+const DISCARD_BYTES: usize = 16 * 1024 * 1024;
+const DISCARD_DEADLINE: Duration = Duration::from_secs(5);
 
-/// A request whose body has not been read yet.
+/// A request, whose body comes when it is asked for.
 pub struct Incoming {
     method: Method,
     path: String,
     headers: HeaderMap,
     body: IncomingRequestBody,
+    body_ended: bool,
 }
 
 /// A reply that the platform takes.
@@ -30,15 +37,17 @@ pub type ProblemForm = fn(&Problem, &str) -> Reply;
 /// Answers a request by a route. A problem is written in the given form, and logged once, here, if it is ours.
 pub async fn serve<F>(function: &str, request: Request, form: ProblemForm, route: F) -> Outgoing
 where
-    F: AsyncFnOnce(Incoming) -> Result<Reply, Problem>,
+    F: AsyncFnOnce(&mut Incoming) -> Result<Reply, Problem>,
 {
     let request_id = Uuid::new_v4().to_string();
-    let mut reply = match route(Incoming::new(request)).await {
+    let mut incoming = Incoming::new(request);
+    let mut reply = match route(&mut incoming).await {
         Ok(reply) => reply,
         Err(problem) => {
             if problem.kind().status() >= 500 {
                 log::failure(function, &request_id, &problem);
             }
+            incoming.discard().await;
             form(&problem, &request_id)
         }
     };
@@ -51,7 +60,13 @@ where
 impl Incoming {
     fn new(request: Request) -> Self {
         let (parts, body) = request.into_parts();
-        Self { method: parts.method, path: parts.uri.path().to_owned(), headers: parts.headers, body }
+        Self {
+            method: parts.method,
+            path: parts.uri.path().to_owned(),
+            headers: parts.headers,
+            body,
+            body_ended: false,
+        }
     }
 
     /// The headers.
@@ -77,9 +92,8 @@ impl Incoming {
 
     /// Refuses a body that is not plain JSON.
     pub fn require_json(&self) -> Result<(), Problem> {
-        let content_type =
-            self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let media_type = content_type.split(';').next().unwrap_or_default().trim();
+        let content_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let media_type = content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
         if !media_type.eq_ignore_ascii_case("application/json") {
             let detail = "Send the body with the header `Content-Type: application/json`.";
             return Err(Problem::new(Kind::UnsupportedMediaType, detail));
@@ -92,38 +106,60 @@ impl Incoming {
         }
     }
 
-    /// The headers, and the whole body if it has at most `max_bytes`; not a byte more is kept.
-    pub async fn read(self, max_bytes: usize) -> Result<(HeaderMap, Bytes), Problem> {
-        let mut body = self.body;
+    /// The whole body, if it has at most `max_bytes` and comes in time; not a byte more is kept.
+    pub async fn read(&mut self, max_bytes: usize) -> Result<Bytes, Problem> {
+        within(BODY_DEADLINE, self.collect(max_bytes)).await.unwrap_or_else(|| {
+            let detail = format!("The body must come within {} seconds.", BODY_DEADLINE.as_secs());
+            Err(Problem::new(Kind::RequestTimeout, detail))
+        })
+    }
+
+    /// The whole body of a webhook, if one of the provider's secrets signed it.
+    pub async fn read_signed(&mut self, max_bytes: usize) -> Result<Bytes, Problem> {
+        let secrets = webhook_secrets().await?;
+        let body = self.read(max_bytes).await?;
+        secrets.verify(&self.headers, &body, SystemTime::now())?;
+        Ok(body)
+    }
+
+    async fn collect(&mut self, max_bytes: usize) -> Result<Bytes, Problem> {
         let mut kept = BytesMut::new();
-        while let Some(data) = next(&mut body).await? {
+        while let Some(data) = self.next().await? {
             if kept.len() + data.len() > max_bytes {
-                discard(&mut body, max_bytes).await;
                 let detail = format!("The body has more than {max_bytes} bytes.");
                 return Err(Problem::new(Kind::BodyTooLarge, detail));
             }
             kept.extend_from_slice(&data);
         }
-        Ok((self.headers, kept.freeze()))
+        Ok(kept.freeze())
     }
-}
 
-async fn next(body: &mut IncomingRequestBody) -> Result<Option<Bytes>, Problem> {
-    match body.frame().await {
-        Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
-        Some(Err(_)) => Err(Problem::new(Kind::MalformedBody, "The body ended before its time.")),
-        None => Ok(None),
+    /// Reads what is left of the body, for a while, and keeps nothing: a server that answers and hangs up while the client
+    /// still sends resets the connection, and the client never sees the answer.
+    async fn discard(&mut self) {
+        let reading = async {
+            let mut discarded = 0;
+            while let Ok(Some(data)) = self.next().await {
+                discarded += data.len();
+                if discarded > DISCARD_BYTES {
+                    return;
+                }
+            }
+        };
+        // Whether it came to its end or not, the answer goes out.
+        let _ended = within(DISCARD_DEADLINE, reading).await;
     }
-}
 
-/// Reads on for a while and keeps nothing: a server that answers and hangs up while the client still sends resets the
-/// connection, and the client never sees the answer.
-async fn discard(body: &mut IncomingRequestBody, at_most: usize) {
-    let mut discarded = 0;
-    while let Ok(Some(data)) = next(body).await {
-        discarded += data.len();
-        if discarded > at_most {
-            return;
+    async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
+        if self.body_ended {
+            return Ok(None);
+        }
+        let frame = self.body.frame().await;
+        self.body_ended = !matches!(frame, Some(Ok(_)));
+        match frame {
+            Some(Ok(frame)) => Ok(Some(frame.into_data().unwrap_or_default())),
+            Some(Err(_)) => Err(Problem::new(Kind::MalformedBody, "The body ended before its time.")),
+            None => Ok(None),
         }
     }
 }

@@ -7,4 +7,16 @@ mod log;
 pub mod postgres;
 mod variables;
 
-pub use variables::{token_verifier, variable};
+pub use variables::{token_verifier, variable, webhook_secrets};
+
+use futures::future::{Either, select};
+use std::pin::pin;
+use std::time::Duration;
+
+/// What the work comes to, unless the deadline is first.
+async fn within<T>(deadline: Duration, work: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(work), pin!(spin_sdk::time::sleep(deadline))).await {
+        Either::Left((done, _)) => Some(done),
+        Either::Right(((), _)) => None,
+    }
+}

@@ -5,13 +5,11 @@
 //! setting, no prepared statement. Look-ups share one connection and are pipelined on it; statements that take long have
 //! one to themselves.
 
+use super::within;
 use crate::problem::{Kind, Problem};
 use crate::sqlstate::{self, ServerError};
-use futures::future::{Either, select};
 use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryError};
-use spin_sdk::time::sleep;
 use std::cell::RefCell;
-use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -22,9 +20,20 @@ thread_local! {
     static IDLE: RefCell<Vec<(String, Rc<Connection>)>> = const { RefCell::new(Vec::new()) };
 }
 
+/// For the hooks: the provider gives them five seconds in all.
+pub const HOOK: Database = Database {
+    connections: Use::Shared,
+    open_deadline: Duration::from_millis(1_000),
+    deadline: Duration::from_millis(4_000),
+};
+
+/// For statements that may work for a while.
+pub const LONG: Database =
+    Database { connections: Use::Exclusive, open_deadline: Duration::from_secs(3), deadline: Duration::from_secs(25) };
+
 /// Whether statements may run side by side on one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+enum Use {
     /// Short look-ups: pipelined on one connection.
     Shared,
     /// Long statements: a connection each.
@@ -34,13 +43,12 @@ pub enum Use {
 /// How a function uses its database.
 #[derive(Debug, Clone, Copy)]
 pub struct Database {
-    /// Shared or exclusive.
-    pub connections: Use,
+    connections: Use,
     /// The most that opening a connection may take; the pool of the platform would wait without end.
-    pub open_deadline: Duration,
+    open_deadline: Duration,
     /// The most that everything may take. A little more than the role's `statement_timeout`, which ends the work on the
     /// server: this one is for a network that says nothing.
-    pub deadline: Duration,
+    deadline: Duration,
 }
 
 /// Why there is no answer.
@@ -54,6 +62,8 @@ enum DatabaseError {
     Open(#[source] Box<Error>),
     #[error("the connection failed")]
     Transport(#[source] Box<Error>),
+    #[error("a value cannot cross the door")]
+    Conversion(#[source] Box<Error>),
     #[error("the server ended the session")]
     SessionEnded(#[source] ServerError),
     #[error("the server refused the statement")]
@@ -65,12 +75,10 @@ enum DatabaseError {
 impl Database {
     /// Sends a statement to the database that `url` names and answers its text.
     pub async fn call(&self, url: &str, statement: &str, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
-        let answer = within(self.deadline, self.answer(url, statement, parameters)).await.unwrap_or_else(|| {
-            // A kept connection may still be busy with the statement.
-            forget();
-            Err(DatabaseError::Deadline(self.deadline))
-        });
-        answer.map_err(DatabaseError::into_problem)
+        within(self.deadline, self.answer(url, statement, parameters))
+            .await
+            .unwrap_or(Err(DatabaseError::Deadline(self.deadline)))
+            .map_err(DatabaseError::into_problem)
     }
 
     /// A kept connection may have died since it was used last, with the server or a proxy; what fails on one that way is
@@ -103,11 +111,14 @@ impl Database {
         if self.connections == Use::Shared {
             keep(url, &connection, 1);
         }
+        // Forgotten unless it answers: one that is given up may still be busy with the statement.
+        let mut doubtful = Doubtful(Some(&connection));
         let answer = text(&connection, statement, parameters).await;
-        match &answer {
-            Err(error) if error.is_of_the_connection() => forget(),
-            _ if self.connections == Use::Exclusive => keep(url, &connection, MAX_IDLE),
-            _ => {}
+        if !answer.as_ref().is_err_and(DatabaseError::is_of_the_connection) {
+            doubtful.0 = None;
+            if self.connections == Use::Exclusive {
+                keep(url, &connection, MAX_IDLE);
+            }
         }
         answer
     }
@@ -124,6 +135,17 @@ impl Database {
     }
 }
 
+/// Forgets a connection when it goes, also when the statement is given up half way.
+struct Doubtful<'a>(Option<&'a Rc<Connection>>);
+
+impl Drop for Doubtful<'_> {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0 {
+            forget(connection);
+        }
+    }
+}
+
 fn keep(url: &str, connection: &Rc<Connection>, at_most: usize) {
     IDLE.with_borrow_mut(|idle| {
         if idle.len() < at_most {
@@ -132,15 +154,8 @@ fn keep(url: &str, connection: &Rc<Connection>, at_most: usize) {
     });
 }
 
-fn forget() {
-    IDLE.with_borrow_mut(Vec::clear);
-}
-
-async fn within<T>(deadline: Duration, work: impl Future<Output = T>) -> Option<T> {
-    match select(pin!(work), pin!(sleep(deadline))).await {
-        Either::Left((done, _)) => Some(done),
-        Either::Right(((), _)) => None,
-    }
+fn forget(connection: &Rc<Connection>) {
+    IDLE.with_borrow_mut(|idle| idle.retain(|(_, kept)| !Rc::ptr_eq(kept, connection)));
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
@@ -172,8 +187,13 @@ async fn text(
 
 impl DatabaseError {
     fn from_statement(error: Error) -> Self {
-        let Error::PgError(PgError::QueryFailed(QueryError::DbError(error))) = error else {
-            return Self::Transport(Box::new(error));
+        let error = match error {
+            Error::PgError(PgError::QueryFailed(QueryError::DbError(error))) => error,
+            Error::PgError(PgError::QueryFailed(QueryError::Text(_)) | PgError::ConnectionFailed(_)) => {
+                return Self::Transport(Box::new(error));
+            }
+            // A parameter or a result that cannot be converted: the same the next time.
+            Error::PgError(_) | Error::Decode(_) => return Self::Conversion(Box::new(error)),
         };
         let constraint = error.extras.iter().find(|(name, _)| name == "constraint").map(|(_, value)| value.clone());
         let server = ServerError { severity: error.severity, code: error.code, message: error.message, constraint };
@@ -196,11 +216,57 @@ impl DatabaseError {
                 Problem::ours(Kind::DatabaseUnavailable, self)
             }
             Self::Deadline(_) => Problem::ours(Kind::DatabaseSlow, self),
-            Self::Shape => Problem::ours(Kind::Internal, self),
+            Self::Conversion(_) | Self::Shape => Problem::ours(Kind::Internal, self),
             Self::Server(error) => match sqlstate::kind(&error) {
                 (kind, true) => Problem::new(kind, error.message),
                 (kind, false) => Problem::ours(kind, error),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use spin_sdk::pg::DbError;
+
+    fn server(code: &str) -> Error {
+        let text = String::new;
+        let error = DbError {
+            as_text: text(),
+            severity: "ERROR".into(),
+            code: code.into(),
+            message: "text".into(),
+            detail: Some("Key (email)=(w@acme.example) already exists.".into()),
+            extras: vec![("constraint".into(), "stores_pkey".into())],
+        };
+        Error::PgError(PgError::QueryFailed(QueryError::DbError(error)))
+    }
+
+    #[test]
+    fn another_connection_is_tried_only_where_it_may_do_better() {
+        for (error, of_the_connection) in [
+            (Error::PgError(PgError::QueryFailed(QueryError::Text("connection closed".into()))), true),
+            (server("57P01"), true),
+            (server("08006"), true),
+            (server("23505"), false),
+            (server("57014"), false),
+            (Error::PgError(PgError::BadParameter("uuid".into())), false),
+            (Error::PgError(PgError::ValueConversionFailed("uuid".into())), false),
+            (Error::Decode("text".into()), false),
+        ] {
+            let name = format!("{error:?}");
+            assert_eq!(DatabaseError::from_statement(error).is_of_the_connection(), of_the_connection, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_servers_detail_is_dropped_since_it_quotes_rows() {
+        let problem = DatabaseError::from_statement(server("23505")).into_problem();
+        let causes: Vec<String> = std::iter::successors(std::error::Error::source(&problem), |&cause| cause.source())
+            .map(|cause| format!("{cause} {cause:?}"))
+            .collect();
+        assert!(causes.iter().any(|cause| cause.contains("stores_pkey")), "{causes:?}");
+        assert!(causes.iter().all(|cause| !cause.contains("acme.example")), "{causes:?}");
     }
 }

@@ -4,3 +4,6 @@ pub mod access_token_hook;
 pub mod organization_name;
 pub mod user_created;
 pub mod webhook;
+
+/// The largest webhook, bytes: providers keep theirs far below.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;

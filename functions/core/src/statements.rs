@@ -1,0 +1,12 @@
+//! The statements that the functions send, one file each: a call of one function of the schema `api`.
+
+/// `POST /hooks/user-created`.
+pub const PROVISION_USER: &str = include_str!("statements/provision_user.sql");
+/// `POST /hooks/access-token`.
+pub const ACCESS_TOKEN_CLAIMS: &str = include_str!("statements/access_token_claims.sql");
+/// `POST /v1/events`.
+pub const INGEST_EVENTS: &str = include_str!("statements/ingest_events.sql");
+/// `POST /v1/query`.
+pub const QUERY_METRICS: &str = include_str!("statements/query_metrics.sql");
+/// `GET /v1/metrics`.
+pub const LIST_METRICS: &str = include_str!("statements/list_metrics.sql");
