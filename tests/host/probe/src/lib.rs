@@ -5,15 +5,17 @@
 //! POST /probe/echo             the request's body, as it comes
 //! GET  /probe/variable?NAME    a variable, or the error
 //! GET  /probe/environment      the environment
-//! GET  /probe/count?MS         this instance's requests, after MS milliseconds
+//! GET  /probe/count            this instance's number and requests
 //! GET  /probe/stream?COUNT     COUNT lines, one chunk each
-//! GET  /probe/stream-trap      a line, then a trap
+//! POST /probe/stream-trap      a line, then a trap once the request's body has ended
 //! GET  /probe/log              a line to stdout and one to stderr
-//! GET  /probe/trap?MS          a trap, after MS milliseconds
+//! GET  /probe/trap             a trap
 //! GET  /probe/error            an error-code instead of an answer
 //! POST /probe/fetch            GET of the URL in the body
-//! POST /probe/postgres         the script in the body, see `script`
+//! POST /probe/postgres         the script in the body, see `script`, and what `count` tells
 //! ```
+
+#![expect(clippy::disallowed_types, reason = "the probe asks for each function of the platform by itself")]
 
 mod script;
 mod values;
@@ -22,15 +24,14 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::env;
 use std::hash::{BuildHasher as _, RandomState};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures::SinkExt as _;
 use serde_json::{Value, json};
 use spin_sdk::http::body::{IncomingBodyExt as _, stream};
-use spin_sdk::http::{BoxBody, Error, FullBody, IntoResponse, Request, Response, box_body};
+use spin_sdk::http::{BoxBody, Error, FullBody, HeaderValue, IntoResponse, Request, Response, box_body};
 use spin_sdk::wasip3::http::types::ErrorCode;
-use spin_sdk::{time, variables, wasip3};
+use spin_sdk::{variables, wasip3};
 
 thread_local! {
     static INSTANCE: u64 = RandomState::new().hash_one(0);
@@ -55,23 +56,22 @@ async fn answer(request: Request) -> Result<Response<BoxBody>, Error> {
         "echo" => Ok(Response::new(box_body(request.into_body()))),
         "variable" => Ok(reply(&variable(&query).await)),
         "environment" => Ok(reply(&json!(env::vars().collect::<BTreeMap<_, _>>()))),
-        "count" => Ok(reply(&count(&query).await)),
-        "stream" => Ok(chunks(query.parse().unwrap_or(1), false)),
-        "stream-trap" => Ok(chunks(1, true)),
+        "count" => Ok(reply(&count())),
+        "stream" => Ok(chunks(query.parse().unwrap_or(1), None)),
+        "stream-trap" => Ok(chunks(1, Some(request))),
         "log" => Ok(log()),
-        "trap" => {
-            pause(&query).await;
-            panic!("the probe was asked to trap")
-        }
+        "trap" => panic!("the probe was asked to trap"),
         "error" => Err(ErrorCode::InternalError(Some("the probe was asked to fail".to_owned())).into()),
         "fetch" => Ok(reply(&fetch(request).await?)),
-        "postgres" => Ok(reply(&script::run(&request.into_body().bytes().await?).await)),
+        "postgres" => Ok(reply(&postgres(request).await?)),
         _ => Ok(reply(&headers(&request))),
     }
 }
 
 fn reply(value: &Value) -> Response<BoxBody> {
-    Response::new(box_body(FullBody::new(Bytes::from(value.to_string()))))
+    let mut response = Response::new(box_body(FullBody::new(Bytes::from(value.to_string()))));
+    response.headers_mut().insert("content-type", HeaderValue::from_static("application/json"));
+    response
 }
 
 fn headers(request: &Request) -> Value {
@@ -98,20 +98,21 @@ async fn variable(name: &str) -> Value {
     }
 }
 
-async fn count(query: &str) -> Value {
-    let (requests, active) = (REQUESTS.get(), ACTIVE.get());
-    pause(query).await;
+fn count() -> Value {
     // The instance's number as text: JSON numbers lose its last digits.
-    json!({"instance": INSTANCE.with(u64::to_string), "requests": requests, "active": active})
+    json!({"instance": INSTANCE.with(u64::to_string), "requests": REQUESTS.get(), "active": ACTIVE.get()})
 }
 
-async fn pause(milliseconds: &str) {
-    if let Ok(milliseconds) = milliseconds.parse() {
-        time::sleep(Duration::from_millis(milliseconds)).await;
+async fn postgres(request: Request) -> Result<Value, Error> {
+    let mut answer = count();
+    let told = script::run(&request.into_body().bytes().await?).await;
+    if let (Value::Object(answer), Value::Object(told)) = (&mut answer, told) {
+        answer.extend(told);
     }
+    Ok(answer)
 }
 
-fn chunks(count: u32, trap: bool) -> Response<BoxBody> {
+fn chunks(count: u32, trap_after: Option<Request>) -> Response<BoxBody> {
     let (mut sender, body) = stream::<String>();
     wasip3::spawn(async move {
         for number in 0..count {
@@ -119,8 +120,9 @@ fn chunks(count: u32, trap: bool) -> Response<BoxBody> {
                 return;
             }
         }
-        if trap {
-            time::sleep(Duration::from_millis(200)).await;
+        if let Some(request) = trap_after {
+            // Whichever way it ends.
+            let _ = request.into_body().bytes().await;
             panic!("the probe was asked to trap")
         }
     });

@@ -5,13 +5,10 @@
 //!  "steps": [{"query": ["select $1", [{"int32": 1}]]}, {"execute": ["begin", []]}, "trap"]}
 //! ```
 
-use std::time::Duration;
-
 use serde::Deserialize;
 use serde_json::{Value, json};
 use spin_sdk::pg::PgError;
 use spin_sdk::pg::wit::postgres::{Connection, ConnectionBuilder};
-use spin_sdk::time;
 
 use super::values::{Parameter, column, error, row};
 
@@ -56,8 +53,6 @@ enum Step {
     Builders(usize),
     /// Keeps the connection past the end of the request, in the instance.
     Keep,
-    /// Waits so many milliseconds.
-    Sleep(u64),
     Trap,
 }
 
@@ -82,7 +77,10 @@ pub(crate) async fn run(body: &[u8]) -> Value {
     json!({"opened": opened, "results": results})
 }
 
-#[expect(clippy::result_large_err, reason = "the error is the one that the WIT describes")]
+#[cfg_attr(
+    not(target_family = "wasm"),
+    expect(clippy::result_large_err, reason = "the error is the one that the WIT describes")
+)]
 async fn open(script: &Script) -> Result<Connection, PgError> {
     let address = &script.address;
     let builder = || {
@@ -126,10 +124,6 @@ async fn take(step: Step, connections: &mut Vec<Connection>) -> Value {
                 std::mem::forget(connection);
             }
             json!({"kept": true})
-        }
-        Step::Sleep(milliseconds) => {
-            time::sleep(Duration::from_millis(milliseconds)).await;
-            json!({"slept": milliseconds})
         }
         Step::Trap => panic!("the probe was asked to trap"),
     }
