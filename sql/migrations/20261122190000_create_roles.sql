@@ -9,14 +9,16 @@ do $$
 declare
   v_role text;
   v_statement_timeout text;
+  v_lock_timeout text;
 begin
-  for v_role, v_statement_timeout in
+  for v_role, v_statement_timeout, v_lock_timeout in
     values
-      ('tally_owner', null),
-      ('tally_provision', '2500ms'), -- the provider gives a hook 5 s in all
-      ('tally_token_hook', '2500ms'),
-      ('tally_ingest', '20s'),
-      ('tally_query', '20s')
+      ('tally_owner', null, null),
+      -- The provider gives a hook 5 s in all, and the hooks share connections: one that waits must not hold up the others.
+      ('tally_provision', '2500ms', '500ms'),
+      ('tally_token_hook', '2500ms', '500ms'),
+      ('tally_ingest', '20s', '10s'),
+      ('tally_query', '20s', '10s')
   loop
     continue when exists (select from pg_catalog.pg_roles where rolname = v_role);
     begin
@@ -25,6 +27,7 @@ begin
       else
         execute format('create role %I login noinherit', v_role);
         execute format('alter role %I set statement_timeout = %L', v_role, v_statement_timeout);
+        execute format('alter role %I set lock_timeout = %L', v_role, v_lock_timeout);
         -- A function that dies inside a statement must not keep its locks.
         execute format('alter role %I set idle_in_transaction_session_timeout = %L', v_role, '5s');
         execute format('alter role %I set search_path = %L', v_role, '');

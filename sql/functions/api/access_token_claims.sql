@@ -11,13 +11,13 @@ create or replace function api.access_token_claims(p_user_id uuid, p_organizatio
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_claims jsonb := app.access_token_claims(p_user_id);
+  v_claims pg_catalog.jsonb := app.access_token_claims(p_user_id);
 begin
   if v_claims is null and p_organization_name is not null then
     perform app.provision_user(p_user_id, p_organization_name);
     v_claims := app.access_token_claims(p_user_id);
   end if;
-  return coalesce(v_claims, '{}')::text;
+  return coalesce(v_claims, '{}')::pg_catalog.text;
 end
 $$;
 

@@ -8,7 +8,7 @@ create or replace function api.provision_user(p_user_id uuid, p_organization_nam
   language plpgsql volatile security definer set search_path = ''
 as $$
 begin
-  return jsonb_build_object('created', app.provision_user(p_user_id, p_organization_name))::text;
+  return jsonb_build_object('created', app.provision_user(p_user_id, p_organization_name))::pg_catalog.text;
 end
 $$;
 

@@ -6,9 +6,9 @@ create or replace function app.base62(p_number bigint, p_width integer) returns 
   language plpgsql immutable set search_path = ''
 as $$
 declare
-  c_digits constant text := '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+  c_digits constant pg_catalog.text := '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
   v_rest bigint := p_number;
-  v_result text := '';
+  v_result pg_catalog.text := '';
 begin
   for v_digit in 1 .. p_width loop
     v_result := substr(c_digits, (v_rest % 62)::integer + 1, 1) || v_result;

@@ -6,7 +6,7 @@ create or replace function app.crc32(p_text text) returns bigint
   language plpgsql immutable set search_path = ''
 as $$
 declare
-  v_bytes constant bytea := convert_to(p_text, 'UTF8');
+  v_bytes constant pg_catalog.bytea := convert_to(p_text, 'UTF8');
   v_crc bigint := 4294967295;
 begin
   for v_at in 0 .. length(v_bytes) - 1 loop

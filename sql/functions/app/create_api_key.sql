@@ -11,8 +11,8 @@ create or replace function app.create_api_key(
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_secret constant text := app.random_base62(32);
-  v_key constant text := 'tally_' || v_secret || app.base62(app.crc32(v_secret), 6);
+  v_secret constant pg_catalog.text := app.random_base62(32);
+  v_key constant pg_catalog.text := 'tally_' || v_secret || app.base62(app.crc32(v_secret), 6);
 begin
   insert into public.api_keys (org_id, name, key_hash, prefix, scopes, store_id, created_by)
   values (

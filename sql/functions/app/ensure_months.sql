@@ -12,12 +12,12 @@ create or replace function app.ensure_months(p_months date[]) returns void
 as $$
 declare
   c_max_missing constant integer := 36;
-  v_missing constant date[] := (
+  v_missing constant pg_catalog.date[] := (
     select coalesce(array_agg(m.month order by m.month), '{}')
     from unnest(p_months) as m(month)
     where to_regclass('partitions.metric_events_' || to_char(m.month, 'YYYYMM')) is null
   );
-  v_month date;
+  v_month pg_catalog.date;
 begin
   if cardinality(v_missing) > c_max_missing then
     raise exception using errcode = 'TH008', message = format(

@@ -8,14 +8,14 @@ create or replace function app.ensure_partition(p_month date) returns void
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_from constant date := date_trunc('month', p_month)::date;
-  v_to constant date := (v_from + interval '1 month')::date;
-  v_name constant text := 'partitions.metric_events_' || to_char(v_from, 'YYYYMM');
+  v_from constant pg_catalog.date := date_trunc('month', p_month)::pg_catalog.date;
+  v_to constant pg_catalog.date := (v_from + interval '1 month')::pg_catalog.date;
+  v_name constant pg_catalog.text := 'partitions.metric_events_' || to_char(v_from, 'YYYYMM');
 begin
   if to_regclass(v_name) is not null then
     return;
   end if;
-  if v_from < date '1970-01-01' or v_from > now() + interval '1 year' then
+  if v_from < '1970-01-01'::pg_catalog.date or v_from > now() + interval '1 year' then
     raise exception using errcode = 'TH006', message = format('no partition for %s', v_from);
   end if;
   -- What attaching takes anyway, taken first: of two that make the same month one waits here. An advisory lock would not do,
@@ -31,7 +31,7 @@ begin
   execute format('comment on table %s is %L', v_name, 'metric_events of ' || to_char(v_from, 'YYYY-MM'));
   execute format(
     'alter table public.metric_events attach partition %s for values from (%L) to (%L)',
-    v_name, v_from::text || ' 00:00:00+00', v_to::text || ' 00:00:00+00'
+    v_name, v_from::pg_catalog.text || ' 00:00:00+00', v_to::pg_catalog.text || ' 00:00:00+00'
   );
 end
 $$;

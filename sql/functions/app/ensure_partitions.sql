@@ -5,7 +5,7 @@ set role tally_owner;
 create or replace function app.ensure_partitions() returns void
   language sql volatile security definer set search_path = ''
 as $$
-  select app.ensure_partition((date_trunc('month', now() at time zone 'UTC') + make_interval(months => ahead))::date)
+  select app.ensure_partition((date_trunc('month', now() at time zone 'UTC') + make_interval(months => ahead))::pg_catalog.date)
   from generate_series(0, 1) as ahead
 $$;
 

@@ -1,5 +1,5 @@
 -- The series of api.query_metrics, from rollups: the day grain where the days asked for are the store's own, the quarter
--- hours everywhere else. v_step null is one bucket over all.
+-- hours everywhere else. p_step null is one bucket over all.
 
 set role tally_owner;
 
@@ -23,15 +23,23 @@ as $$
     join public.metric_definitions d on d.key = u.key
     order by u.position, d.org_id nulls last
   ),
-  -- Local starts of the buckets; the first may lie before p_from, and then stands for what there is of it.
-  bucket as (
+  -- Local starts of the buckets; the first may lie before p_from, and then stands for what there is of it. They go up to the
+  -- local time of the last instant: one microsecond taken from the local time of p_to would not do, since where midnight is
+  -- left out that is an hour into the day. Where the clock was put back since, there is the first one still.
+  local_bucket as (
     select b.local_start, greatest(app.day_start(b.local_start::date, p_zone), p_from) as start
-    -- Up to the local time of the last instant. One microsecond taken from the local time of p_to would not do: where
-    -- midnight is left out that is an hour into the day.
-    from generate_series(p_first, (p_to - interval '1 microsecond') at time zone p_zone, p_step) as b(local_start)
+    from generate_series(
+      p_first, greatest((p_to - interval '1 microsecond') at time zone p_zone, p_first), p_step
+    ) as b(local_start)
     where p_step is not null
     union all
     select p_first, p_from where p_step is null
+  ),
+  -- Without the days that a zone left out altogether (Samoa, 30 December 2011), which would begin when the next one does.
+  bucket as (
+    select b.local_start, b.start
+    from (select l.*, lead(l.start, 1, p_to) over (order by l.local_start) as next_start from local_bucket l) as b
+    where b.start < b.next_start
   ),
   -- Days that lie in the store's own zone and begin and end with the range need a ninety-sixth of the rows.
   whole_days as (
@@ -72,6 +80,8 @@ as $$
     from series s
     cross join bucket b
     left join summed p on p.metric_key = s.key and p.currency = s.currency and p.local_start = b.local_start
+    -- Asked once, before the first point is made.
+    where (select app.may_answer((select count(*) from series) * (select count(*) from bucket)))
   ),
   points as (
     select

@@ -10,9 +10,9 @@ create or replace function app.provision_user(p_user_id uuid, p_organization_nam
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  v_name constant text := left(coalesce(nullif(trim(p_organization_name), ''), 'My organization'), 200);
-  v_slug text := app.slug(v_name);
-  v_org_id uuid;
+  v_name constant pg_catalog.text := left(coalesce(nullif(trim(p_organization_name), ''), 'My organization'), 200);
+  v_slug pg_catalog.text := app.slug(v_name);
+  v_org_id pg_catalog.uuid;
 begin
   loop
     -- Without a conflict target: either key may be taken, the user's or the slug's.
@@ -25,7 +25,7 @@ begin
     if exists (select from public.organizations where signup_user_id = p_user_id) then
       return false;
     end if;
-    v_slug := app.slug(v_name) || '-' || substr(replace(gen_random_uuid()::text, '-', ''), 1, 8);
+    v_slug := app.slug(v_name) || '-' || substr(replace(gen_random_uuid()::pg_catalog.text, '-', ''), 1, 8);
   end loop;
 
   insert into public.workspaces (org_id, name, slug) values (v_org_id, 'Default', 'default');

@@ -7,8 +7,8 @@ create or replace function app.random_base62(p_length integer) returns text
   language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_bytes bytea;
-  v_result text := '';
+  v_bytes pg_catalog.bytea;
+  v_result pg_catalog.text := '';
 begin
   while length(v_result) < p_length loop
     v_bytes := uuid_send(gen_random_uuid());
