@@ -24,8 +24,8 @@ const MAX_DIMENSIONS: usize = 32;
 /// The longest value of a dimension, bytes: it can become part of an index key too.
 const MAX_DIMENSION_BYTES: usize = 255;
 /// Digits of a value before and after the point.
-const MAX_INTEGER_DIGITS: usize = 30;
-const MAX_FRACTION_DIGITS: usize = 18;
+const MAX_INTEGER_DIGITS: i16 = 30;
+const MAX_FRACTION_DIGITS: i16 = 18;
 /// Who sent it, when the event does not say.
 const DEFAULT_SOURCE: &str = "api";
 
@@ -160,6 +160,10 @@ impl Batch {
             let detail = format!("The event has {} bytes, {MAX_EVENT_BYTES} are taken.", raw.len());
             return Err(fault("event_too_large", detail));
         }
+        // Without this an array of the values, in the order of the fields, would pass too.
+        if !raw.starts_with('{') {
+            return Err(fault("invalid_event", "An event is an object."));
+        }
         let event: RawEvent<'_> = serde_json::from_str(raw)
             .map_err(|error| fault("invalid_event", format!("The event cannot be read: {error}.")))?;
         let id = name("id", &event.id, MAX_ID_BYTES)?;
@@ -231,25 +235,32 @@ fn name<'a>(field: &str, text: &'a str, max_bytes: usize) -> Result<&'a str, Fau
     Ok(text)
 }
 
-/// A decimal as it was written, a JSON number or a string of one: it never becomes a float.
+/// A decimal as it was written, a JSON number or a string of one: it never becomes a float. A number may have an exponent,
+/// which is how some languages write small ones.
 fn decimal(raw: &str) -> Result<&str, Fault> {
-    let invalid = || {
-        let detail = format!(
-            "`value` is a decimal of at most {MAX_INTEGER_DIGITS} digits before and {MAX_FRACTION_DIGITS} after the point, such as \"129.90\"."
-        );
-        fault("invalid_value", detail)
+    let quoted = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let text = quoted.unwrap_or(raw);
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) if quoted.is_none() => (mantissa, exponent.parse::<i16>().ok()),
+        _ => (text, Some(0)),
     };
-    let text = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(raw);
-    let digits = text.strip_prefix('-').unwrap_or(text);
+    let digits = mantissa.strip_prefix('-').unwrap_or(mantissa);
     let (integer, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let all_digits = |part: &str, max: usize| {
-        !part.is_empty() && part.len() <= max && part.bytes().all(|byte| byte.is_ascii_digit())
+    let all_digits = |part: &str, max: i16, shift: i16| {
+        let length = i16::try_from(part.len()).unwrap_or(i16::MAX);
+        !part.is_empty() && length.saturating_add(shift) <= max && part.bytes().all(|byte| byte.is_ascii_digit())
     };
-    if all_digits(integer, MAX_INTEGER_DIGITS) && all_digits(fraction, MAX_FRACTION_DIGITS) {
-        Ok(text)
-    } else {
-        Err(invalid())
+    let fits = exponent.is_some_and(|exponent| {
+        all_digits(integer, MAX_INTEGER_DIGITS, exponent.max(0))
+            && all_digits(fraction, MAX_FRACTION_DIGITS, exponent.min(0).saturating_neg())
+    });
+    if fits {
+        return Ok(text);
     }
+    let detail = format!(
+        "`value` is a decimal of at most {MAX_INTEGER_DIGITS} digits before and {MAX_FRACTION_DIGITS} after the point, such as \"129.90\"."
+    );
+    Err(fault("invalid_value", detail))
 }
 
 fn currency(code: &str) -> Result<&str, Fault> {
@@ -376,6 +387,12 @@ mod tests {
         assert_eq!(verdict("value", json!(format!("0.{}", "1".repeat(19)))).as_deref(), Some("invalid_value"));
         assert_eq!(verdict("value", json!(true)).as_deref(), Some("invalid_value"));
         assert_eq!(verdict("value", json!("-0.5")), None);
+        for (number, verdict) in
+            [("1e-05", true), ("1.5E3", true), ("1e30", false), ("1e-19", false), ("1e99999", false), ("-2e0", true)]
+        {
+            let raw = event().to_string().replace(r#""129.90""#, number);
+            assert_eq!(Batch::read(raw.as_bytes()).unwrap().rejected.is_empty(), verdict, "{number}");
+        }
     }
 
     #[test]
@@ -455,6 +472,8 @@ mod tests {
 
     #[test]
     fn what_is_no_batch_is_refused_as_a_whole() {
+        let positional = r#"[["1", "revenue", null, "1", null, "2026-01-01T00:00:00Z", null, null]]"#;
+        assert_eq!(Batch::read(positional.as_bytes()).unwrap().rejected[0].code, "invalid_event");
         for body in ["", "[", "7", "\"x\"", "null", r#"{"events": 7}"#, r#"{"events": [], "more": 1}"#, "[1] 2"] {
             assert_eq!(Batch::read(body.as_bytes()).unwrap_err().kind(), Kind::MalformedBody, "{body}");
         }

@@ -83,10 +83,13 @@ pub struct Answer {
 impl Query {
     /// Reads a question.
     pub fn read(body: &[u8]) -> Result<Self, Problem> {
-        let mut query: Self = serde_json::from_slice(body).map_err(|error| {
-            let kind = if error.is_data() { Kind::InvalidQuery } else { Kind::MalformedBody };
-            Problem::new(kind, format!("The query cannot be read: {error}."))
-        })?;
+        let json: &RawValue = serde_json::from_slice(body)
+            .map_err(|error| Problem::new(Kind::MalformedBody, format!("The body is not valid JSON: {error}.")))?;
+        if !json.get().starts_with('{') {
+            return Err(invalid("A query is an object."));
+        }
+        let mut query: Self = serde_json::from_str(json.get())
+            .map_err(|error| invalid(&format!("The query cannot be read: {error}.")))?;
         bounded("metrics", query.metrics.len(), 1, MAX_METRICS)?;
         if let Some(stores) = &query.stores {
             bounded("stores", stores.len(), 1, MAX_STORES)?;
@@ -134,6 +137,8 @@ impl Granularity {
 /// A date or a local time as `2026-10-01T00:00:00`, an instant as `2026-10-01T04:00:00Z`: the forms that
 /// `app.local_instant` tells apart.
 fn time(field: &str, text: &str) -> Result<String, Problem> {
+    // The parser takes a zone in brackets and forgets it.
+    let text = if text.ends_with(']') { "" } else { text };
     let (civil, written) = if let Ok(instant) = text.parse::<Timestamp>() {
         (instant.to_zoned(TimeZone::UTC).datetime(), format!("{instant}"))
     } else if let Ok(local) = text.parse::<DateTime>() {
@@ -205,6 +210,7 @@ mod tests {
         for (field, value) in [
             ("from", json!("October")),
             ("from", json!("2026-10-01T00:07:00")),
+            ("from", json!("2026-10-01T00:00:00[America/New_York]")),
             ("to", json!("0001-01-01")),
             ("to", json!("2026-02-30")),
             ("metrics", json!([])),
@@ -214,6 +220,7 @@ mod tests {
             ("stores", json!([])),
             ("stores", json!(["shop"])),
             ("granularity", json!("fortnight")),
+            ("granularity", Value::Null),
             ("fill", json!("guess")),
             ("timezone", json!(7)),
             ("colour", json!("red")),
@@ -222,5 +229,7 @@ mod tests {
         }
         assert_eq!(Query::read(b"{").unwrap_err().kind(), Kind::MalformedBody);
         assert_eq!(Query::read(b"{}").unwrap_err().kind(), Kind::InvalidQuery);
+        let positional = br#"[["revenue"], null, "2026-10-01", "2026-11-01"]"#;
+        assert_eq!(Query::read(positional).unwrap_err().kind(), Kind::InvalidQuery);
     }
 }

@@ -24,7 +24,7 @@ async fn user_created(request: &mut Incoming) -> Result<Reply, Problem> {
     let body = request.read_signed(MAX_BODY_BYTES).await?;
     if let Decision::Provision { user_id, organization_name } = user_created::decide(&body)? {
         let parameters = vec![user_id.to_string().into(), organization_name.into()];
-        postgres::HOOK.call(&variable("database_url").await?, statements::PROVISION_USER, parameters).await?;
+        postgres::SIGN_UP.call(&variable("database_url").await?, statements::PROVISION_USER, parameters).await?;
     }
     Reply::json(&serde_json::Map::new())
 }

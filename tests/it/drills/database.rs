@@ -108,3 +108,34 @@ async fn a_slow_database_is_given_up_within_the_hooks_five_seconds() {
     let hook = bundle.identity.webhook(&bundle.client, bundle.url("/hooks/access-token"), &body).unwrap();
     assert_eq!(ask(hook).await.ok()["claims"]["org_id"], acme.org_id);
 }
+
+#[tokio::test]
+async fn a_sign_up_that_waits_holds_up_no_tokens() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    // Somebody else's sign-up of the same name is under way, and does not end.
+    let mut other = bundle.database().await.unwrap();
+    let mut unfinished = other.begin().await.unwrap();
+    sqlx::query("insert into organizations (name, slug) values ('Bolt', 'bolt')")
+        .execute(&mut *unfinished)
+        .await
+        .unwrap();
+
+    let hook = |path: &str, body: &Value| bundle.identity.webhook(&bundle.client, bundle.url(path), body).unwrap();
+    let claims = |company: &str| json!({"user_metadata": {"company": company}});
+    let waiting = futures::future::join_all(
+        (0..3).map(|_| ask(hook("/hooks/access-token", &json!({"user_id": Uuid::new_v4(), "claims": claims("Bolt")})))),
+    );
+    let others = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let body = json!({"user_id": acme.user.id, "claims": {}});
+        futures::future::join_all((0..6).map(|_| ask(hook("/hooks/access-token", &body)))).await
+    };
+    let (waited, answered) = tokio::join!(waiting, others);
+    for answer in waited {
+        answer.hook_error(503);
+    }
+    for answer in answered {
+        assert_eq!(answer.ok()["claims"]["org_id"], acme.org_id);
+    }
+}

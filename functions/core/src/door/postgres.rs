@@ -8,24 +8,42 @@
 use super::within;
 use crate::problem::{Kind, Problem};
 use crate::sqlstate::{self, ServerError};
+use futures::channel::oneshot;
+use futures::future::{Either, select};
 use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryError};
 use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
 /// Idle connections an instance keeps; more would be taken from the other instances, which share the pool of 64.
 const MAX_IDLE: usize = 4;
 
+/// A connection and the URL it was opened with.
+type Kept = (String, Rc<Connection>);
+
 thread_local! {
-    static IDLE: RefCell<Vec<(String, Rc<Connection>)>> = const { RefCell::new(Vec::new()) };
+    static IDLE: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
+    /// Requests that want a connection of their own and wait for the platform's pool, the first first. Waking one from
+    /// another is what the crate `wit-bindgen` is a dependency for: without its feature it would trap.
+    static WAITING: RefCell<VecDeque<oneshot::Sender<Kept>>> = const { RefCell::new(VecDeque::new()) };
 }
 
-/// For the hooks: the provider gives them five seconds in all.
+enum Obtained {
+    New(Rc<Connection>),
+    Kept(Rc<Connection>),
+}
+
+/// For the claims of a token, a short look-up; the provider gives a hook five seconds in all.
 pub const HOOK: Database = Database {
     connections: Use::Shared,
     open_deadline: Duration::from_millis(1_000),
     deadline: Duration::from_millis(4_000),
 };
+
+/// For a sign-up, which may wait for another one of the same name: not on a connection that others share.
+pub const SIGN_UP: Database = Database { connections: Use::Exclusive, ..HOOK };
 
 /// For statements that may work for a while.
 pub const LONG: Database =
@@ -90,15 +108,36 @@ impl Database {
         statement: &str,
         parameters: Vec<ParameterValue>,
     ) -> Result<String, DatabaseError> {
-        if let Some(kept) = self.kept(url) {
-            match self.run(url, kept, statement, parameters.clone()).await {
-                Err(error) if error.is_of_the_connection() => {}
+        let new = match self.connection(url).await? {
+            Obtained::New(connection) => connection,
+            Obtained::Kept(kept) => match self.run(url, kept, statement, parameters.clone()).await {
+                Err(error) if error.is_of_the_connection() => self.open(url).await?,
                 answer => return answer,
-            }
+            },
+        };
+        self.run(url, new, statement, parameters).await
+    }
+
+    /// A kept connection, or a new one; or, where the platform's pool is empty, the one that another request of this
+    /// instance is done with first.
+    async fn connection(&self, url: &str) -> Result<Obtained, DatabaseError> {
+        if let Some(kept) = self.kept(url) {
+            return Ok(Obtained::Kept(kept));
         }
+        let (waiter, returned) = oneshot::channel();
+        if self.connections == Use::Exclusive {
+            WAITING.with_borrow_mut(|waiting| waiting.push_back(waiter));
+        }
+        match select(pin!(self.open(url)), returned).await {
+            Either::Left((opened, _)) => Ok(Obtained::New(opened?)),
+            Either::Right((Ok((kept_url, kept)), _)) if kept_url == url => Ok(Obtained::Kept(kept)),
+            Either::Right((_, opening)) => Ok(Obtained::New(opening.await?)),
+        }
+    }
+
+    async fn open(&self, url: &str) -> Result<Rc<Connection>, DatabaseError> {
         let opened = within(self.open_deadline, open(url)).await;
-        let connection = opened.ok_or(DatabaseError::OpenDeadline(self.open_deadline))??;
-        self.run(url, Rc::new(connection), statement, parameters).await
+        Ok(Rc::new(opened.ok_or(DatabaseError::OpenDeadline(self.open_deadline))??))
     }
 
     async fn run(
@@ -146,10 +185,19 @@ impl Drop for Doubtful<'_> {
     }
 }
 
+/// Hands a connection to whoever has waited longest, else keeps it.
 fn keep(url: &str, connection: &Rc<Connection>, at_most: usize) {
+    let mut kept = (url.to_owned(), Rc::clone(connection));
+    while let Some(waiter) = WAITING.with_borrow_mut(VecDeque::pop_front) {
+        match waiter.send(kept) {
+            Ok(()) => return,
+            // Gave up, or got a new one.
+            Err(back) => kept = back,
+        }
+    }
     IDLE.with_borrow_mut(|idle| {
         if idle.len() < at_most {
-            idle.push((url.to_owned(), Rc::clone(connection)));
+            idle.push(kept);
         }
     });
 }

@@ -5,6 +5,7 @@
 use super::organization_name::{Profile, organization_name};
 use crate::problem::{Kind, Problem};
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 /// What to do about a new user.
@@ -22,10 +23,10 @@ pub enum Decision {
 }
 
 #[derive(Deserialize)]
-struct Payload {
-    #[serde(default)]
-    metadata: Metadata,
-    user: User,
+struct Payload<'a> {
+    metadata: Option<Metadata>,
+    #[serde(borrow)]
+    user: User<'a>,
 }
 
 #[derive(Default, Deserialize)]
@@ -35,18 +36,17 @@ struct Metadata {
 }
 
 #[derive(Deserialize)]
-struct User {
+struct User<'a> {
     id: Uuid,
     email: Option<String>,
-    #[serde(default)]
-    is_anonymous: bool,
-    #[serde(default)]
-    user_metadata: Option<Profile>,
-    #[serde(default)]
+    is_anonymous: Option<bool>,
+    // The application's, whatever it is: a profile that cannot be read is none, and no reason to refuse the user.
+    #[serde(borrow)]
+    user_metadata: Option<&'a RawValue>,
     app_metadata: Option<AppMetadata>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct AppMetadata {
     provider: Option<String>,
 }
@@ -56,15 +56,15 @@ pub fn decide(body: &[u8]) -> Result<Decision, Problem> {
     let Payload { metadata, user } = serde_json::from_slice(body).map_err(|error| {
         Problem::new(Kind::MalformedBody, format!("The body is not a user-created payload: {error}."))
     })?;
-    let provider = user.app_metadata.unwrap_or_default().provider;
+    let provider = user.app_metadata.and_then(|metadata| metadata.provider);
+    let hook = metadata.unwrap_or_default().name;
     // Before the user is stored its id is final for e-mail and phone; other providers' users get another one later
     // (supabase/supabase#41309), and would leave an organization that nobody owns.
-    let id_may_change =
-        metadata.name == "before-user-created" && !matches!(provider.as_deref(), None | Some("email" | "phone"));
-    if user.is_anonymous || id_may_change {
+    let id_may_change = hook == "before-user-created" && !matches!(provider.as_deref(), None | Some("email" | "phone"));
+    if user.is_anonymous.unwrap_or_default() || id_may_change {
         return Ok(Decision::Nothing);
     }
-    let profile = user.user_metadata.unwrap_or_default();
+    let profile: Profile = user.user_metadata.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
     Ok(Decision::Provision { user_id: user.id, organization_name: organization_name(&profile, user.email.as_deref()) })
 }
 
@@ -115,12 +115,24 @@ mod tests {
         let mut payload = payload("after-user-created", "email");
         payload["user"]["user_metadata"] = Value::Null;
         payload["user"]["app_metadata"] = Value::Null;
+        payload["user"]["is_anonymous"] = Value::Null;
+        payload["metadata"] = Value::Null;
         assert!(matches!(decision(&payload), Decision::Provision { .. }));
     }
 
     #[test]
+    fn a_profile_too_deep_to_read_is_none() {
+        let deep = format!("{}1{}", "[".repeat(500), "]".repeat(500));
+        let body = payload("after-user-created", "email")
+            .to_string()
+            .replace(r#""user_metadata":{}"#, &format!(r#""user_metadata":{deep}"#));
+        assert!(body.contains("[[["));
+        assert!(matches!(decide(body.as_bytes()).unwrap(), Decision::Provision { .. }));
+    }
+
+    #[test]
     fn what_is_no_payload_is_refused() {
-        for body in ["", "{", "[]", "{}", r#"{"user": {"id": "1"}}"#, r#"{"user": null}"#] {
+        for body in ["", "{", "[]", "{}", r#"[{}, {}]"#, r#"{"user": {"id": "1"}}"#, r#"{"user": null}"#] {
             assert_eq!(decide(body.as_bytes()).unwrap_err().kind(), Kind::MalformedBody, "{body}");
         }
     }

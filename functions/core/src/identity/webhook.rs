@@ -112,8 +112,8 @@ impl<'a> SignedHeaders<'a> {
     fn signatures(&self) -> impl Iterator<Item = Vec<u8>> + 'a {
         self.signature
             .split_ascii_whitespace()
-            .take(MAX_SIGNATURES)
             .filter_map(|entry| entry.trim_end_matches(',').strip_prefix("v1,"))
+            .take(MAX_SIGNATURES)
             .filter_map(|signature| BASE64.decode(signature).ok())
     }
 
@@ -200,9 +200,13 @@ mod tests {
     fn a_rotation_has_several_secrets_and_several_signatures() {
         let [[secret, .., good], [other, .., wrong]] = VECTORS;
         assert_eq!(verdict(&format!("v1,{other}|v1,{secret}"), good, 0), None);
-        for list in
-            [format!("{wrong} {good}"), format!("{wrong}, {good}"), format!("{good}, {wrong}"), format!("v2,x {good}")]
-        {
+        for list in [
+            format!("{wrong} {good}"),
+            format!("{wrong}, {good}"),
+            format!("{good}, {wrong}"),
+            format!("v2,x {good}"),
+            format!("{}{good}", "v1a,x ".repeat(20)),
+        ] {
             assert_eq!(verdict(secret, &list, 0), None, "{list}");
         }
         assert_eq!(verdict(other, good, 0), Some(Kind::InvalidSignature));
