@@ -7,9 +7,12 @@ use std::io::{BufRead as _, BufReader};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use sqlx::{Connection as _, PgConnection};
+use tokio::runtime::Runtime;
 
 const README: &str = include_str!("../../../README.md");
 const TALLY: &str = env!("CARGO_BIN_EXE_tally");
@@ -43,6 +46,16 @@ impl Up {
         let output = Command::new(TALLY).args(["dev", key, "--data-dir"]).arg(&self.data_dir).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Kills the database server, as a crash would.
+    fn kill_database(&self) {
+        let statement = "select split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int";
+        let pid: i32 = Runtime::new().unwrap().block_on(async {
+            let mut database = PgConnection::connect(&self.dev("database_url")).await.unwrap();
+            sqlx::query_scalar(statement).fetch_one(&mut database).await.unwrap()
+        });
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     }
 
     /// Ctrl-C.
@@ -107,6 +120,14 @@ fn a_newcomer_gets_what_readme_says() {
     for key in ["webhook_secret", "jwt_secret", "user_id", "org_id", "workspace_id", "store_id", "api_key"] {
         assert_eq!(first[key], second[key], "{key} changed");
     }
+
+    // Where the database dies it is started again, and nothing is lost.
+    again.kill_database();
+    let recovered = (0..120).any(|_| {
+        std::thread::sleep(Duration::from_millis(500));
+        run_readme(&again)[2]["series"].is_array()
+    });
+    assert!(recovered, "the database does not come back");
     let [_, receipt, same] = run_readme(&again).try_into().unwrap();
     assert_eq!(receipt["duplicates"], 1, "{receipt}");
     assert_eq!(same["series"], answer["series"]);

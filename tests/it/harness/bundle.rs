@@ -36,6 +36,7 @@ impl Deref for Bundle {
 
 impl Drop for Bundle {
     /// A test that fails shows what the functions had to say.
+    #[expect(clippy::print_stdout, reason = "the output of a test that fails")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             println!("{}", self.app.guest_log().join("\n"));

@@ -64,14 +64,34 @@ pub(super) async fn run(place: &Place, args: &DbArgs) -> Result<()> {
         outcome = prepare(place, args, &mut cluster) => outcome.map(|()| true),
         () = stop.wait() => Ok(false),
     };
-    if let Ok(true) = outcome {
-        stop.wait().await;
-    }
+    let outcome = match outcome {
+        Ok(true) => keep_running(&mut cluster, &mut stop).await,
+        outcome => outcome.map(drop),
+    };
     if let Some(mut cluster) = cluster {
         say("stopping");
         cluster.stop().await?;
     }
-    outcome.map(drop)
+    outcome
+}
+
+/// Until asked to stop; a private server that ends meanwhile is started again, on the same port.
+pub(super) async fn keep_running(cluster: &mut Option<Cluster>, stop: &mut Stop) -> Result<()> {
+    loop {
+        let ended = async {
+            match &cluster {
+                Some(cluster) => cluster.wait_ended().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.wait() => return Ok(()),
+            () = ended => say("database: the server ended; starting it again"),
+        }
+        if let Some(cluster) = cluster {
+            cluster.restart().await.context("the database ended")?;
+        }
+    }
 }
 
 async fn prepare(place: &Place, args: &DbArgs, cluster: &mut Option<Cluster>) -> Result<()> {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 
 use anyhow::{Context as _, Result};
 
-use super::db::Database;
+use super::db::{Database, keep_running};
 use super::place::Place;
 use super::stop::Stop;
 use super::{DbArgs, UpArgs, demo};
@@ -31,11 +31,12 @@ pub(super) async fn run(place: &Place, args: &UpArgs) -> Result<()> {
         outcome = running.start(place, args) => outcome.map(|()| true),
         () = stop.wait() => Ok(false),
     };
-    if let Ok(true) = outcome {
-        stop.wait().await;
-    }
+    let outcome = match outcome {
+        Ok(true) => keep_running(&mut running.cluster, &mut stop).await,
+        outcome => outcome.map(drop),
+    };
     running.stop().await?;
-    outcome.map(drop)
+    outcome
 }
 
 impl Running {

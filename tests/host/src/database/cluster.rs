@@ -164,6 +164,16 @@ impl Cluster {
         Ok(options.connect().await?)
     }
 
+    /// Waits until the server ends by itself; for ever if it is not ours.
+    pub async fn wait_ended(&self) {
+        match &self.server {
+            Server::Ours(server) => {
+                server.wait_ended().await;
+            }
+            Server::Theirs | Server::Stopped => std::future::pending().await,
+        }
+    }
+
     /// Stops the server if it is ours, as a careful operator would.
     pub async fn stop(&mut self) -> Result<()> {
         match std::mem::replace(&mut self.server, Server::Stopped) {
