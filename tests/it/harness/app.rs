@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,26 @@ use super::repository;
 const HTTP_LIMIT: Duration = Duration::from_secs(60);
 const START_LIMIT: Duration = Duration::from_secs(120);
 
+/// What is to be served, and how.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// The `spin.toml`.
+    pub(crate) manifest: PathBuf,
+    /// Values of application variables.
+    pub(crate) variables: BTreeMap<String, String>,
+    /// How long instances live.
+    pub(crate) reuse: ReuseLimits,
+    /// Where the local host looks for further values; a real Spin is not told.
+    pub(crate) environment: Environment,
+}
+
+impl Setting {
+    /// A manifest with these variables, and nothing else out of the ordinary.
+    pub(crate) fn new(manifest: PathBuf, variables: BTreeMap<String, String>) -> Self {
+        Self { manifest, variables, reuse: ReuseLimits::default(), environment: Environment::default() }
+    }
+}
+
 /// An application that serves until it is dropped.
 pub(crate) struct App {
     /// The start of every URL, without a trailing slash.
@@ -29,7 +50,7 @@ pub(crate) struct App {
 }
 
 enum Server {
-    Local { _host: RunningHost, output: Capture },
+    Local { host: RunningHost, output: Capture },
     Spin { _spin: Watched, folder: TempDir },
 }
 
@@ -40,22 +61,28 @@ pub(crate) fn on_spin() -> bool {
 
 /// Serves a manifest with these variables, as `TALLY_HOST` says.
 pub(crate) async fn start_app(manifest: &Path, variables: &BTreeMap<String, String>) -> Result<App> {
-    let client = Client::builder().timeout(HTTP_LIMIT).connect_timeout(HTTP_LIMIT).build()?;
-    if on_spin() {
-        return start_spin(manifest, variables, client).await;
-    }
+    start(Setting::new(manifest.to_owned(), variables.clone())).await
+}
+
+/// Serves as `TALLY_HOST` says.
+pub(crate) async fn start(setting: Setting) -> Result<App> {
+    if on_spin() { start_spin(&setting).await } else { start_local(setting).await }
+}
+
+/// Serves on the local host, whatever `TALLY_HOST` says.
+pub(crate) async fn start_local(setting: Setting) -> Result<App> {
     let output = Capture::default();
     let host = spin::start(HostOptions {
-        manifest: manifest.to_owned(),
+        manifest: setting.manifest,
         listen: ([127, 0, 0, 1], 0).into(),
-        variables: variables.clone(),
-        environment: Environment::default(),
+        variables: setting.variables,
+        environment: setting.environment,
         cache_dir: repository().join("target/wasmtime-cache"),
         guest_output: GuestOutput::Capture(output.clone()),
-        reuse: ReuseLimits::default(),
+        reuse: setting.reuse,
     })
     .await?;
-    Ok(App { base_url: host.base_url(), client, server: Server::Local { _host: host, output } })
+    Ok(App { base_url: host.base_url(), client: client()?, server: Server::Local { host, output } })
 }
 
 impl App {
@@ -69,23 +96,41 @@ impl App {
             }
         }
     }
+
+    /// Shuts the local host down, for tests of how it does, and gives all that the components wrote.
+    pub(crate) async fn shutdown(self) -> Result<Capture> {
+        match self.server {
+            Server::Local { host, output } => {
+                host.shutdown().await;
+                Ok(output)
+            }
+            Server::Spin { .. } => bail!("no test asks how a real Spin shuts down"),
+        }
+    }
+}
+
+fn client() -> Result<Client> {
+    Ok(Client::builder().timeout(HTTP_LIMIT).connect_timeout(HTTP_LIMIT).build()?)
 }
 
 fn spin_log(folder: &TempDir) -> PathBuf {
     folder.path().join("spin.log")
 }
 
-async fn start_spin(manifest: &Path, variables: &BTreeMap<String, String>, client: Client) -> Result<App> {
+async fn start_spin(setting: &Setting) -> Result<App> {
     let folder = tempfile::tempdir()?;
     let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
-    let environment = variables
+    let environment = setting
+        .variables
         .iter()
         .map(|(name, value)| (format!("SPIN_VARIABLE_{}", name.to_ascii_uppercase()).into(), value.into()))
         .collect();
-    let mut arguments: Vec<std::ffi::OsString> = vec!["up".into(), "-f".into(), std::path::absolute(manifest)?.into()];
+    let manifest = std::path::absolute(&setting.manifest)?;
+    let mut arguments: Vec<OsString> = vec!["up".into(), "-f".into(), manifest.into()];
     arguments.extend(["--listen".into(), address.to_string().into()]);
     arguments.extend(["--state-dir".into(), folder.path().join("state").into()]);
     arguments.extend(["--log-dir".into(), folder.path().join("log").into()]);
+    arguments.extend(reuse_arguments(&setting.reuse).into_iter().map(Into::into));
     let spin = Watched::spawn(&WatchedCommand {
         program: find_on_path("spin").context("TALLY_HOST=spin, and there is no spin on PATH")?,
         arguments,
@@ -102,5 +147,21 @@ async fn start_spin(manifest: &Path, variables: &BTreeMap<String, String>, clien
         }
         tokio::time::sleep(Duration::from_millis(30)).await;
     }
-    Ok(App { base_url: format!("http://{address}"), client, server: Server::Spin { _spin: spin, folder } })
+    Ok(App { base_url: format!("http://{address}"), client: client()?, server: Server::Spin { _spin: spin, folder } })
+}
+
+/// The flags for the limits that are not Spin's own, which it keeps without being told.
+fn reuse_arguments(reuse: &ReuseLimits) -> Vec<String> {
+    let usual = ReuseLimits::default();
+    let mut arguments = Vec::new();
+    if reuse.requests != usual.requests {
+        arguments.push(format!("--max-instance-reuse-count={}", reuse.requests));
+    }
+    if reuse.concurrent_requests != usual.concurrent_requests {
+        arguments.push(format!("--max-instance-concurrent-reuse-count={}", reuse.concurrent_requests));
+    }
+    if reuse.idle_timeout != usual.idle_timeout {
+        arguments.push(format!("--idle-instance-timeout={}ms", reuse.idle_timeout.as_millis()));
+    }
+    arguments
 }

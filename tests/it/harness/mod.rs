@@ -8,7 +8,7 @@ mod bundle;
 mod persona;
 mod test_run;
 
-pub(crate) use app::{App, on_spin, start_app};
+pub(crate) use app::{App, Setting, on_spin, start, start_local};
 pub(crate) use bundle::Bundle;
 pub(crate) use persona::Tenant;
 pub(crate) use test_run::{TestRun, repository, run};

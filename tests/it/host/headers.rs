@@ -1,16 +1,18 @@
 //! What a component sees of a request besides its body.
 
+use reqwest::header::HeaderValue;
 use serde_json::Value;
 
-use super::{App, skipped_on_spin, start_probe};
+use super::{Probe, skipped_on_spin, start_probe};
+use crate::answer::ask;
 
 /// All values of a header, as the component at `path` sees them.
-async fn values(app: &App, path: &str, sent: &[(&str, &str)], name: &str) -> Vec<String> {
+async fn values(app: &Probe, path: &str, sent: &[(&str, &str)], name: &str) -> Vec<String> {
     let mut request = app.client.get(format!("{}{path}", app.base_url));
     for (name, value) in sent {
         request = request.header(*name, *value);
     }
-    of(&super::read_json(request.send().await.unwrap()).await, name)
+    of(&ask(request).await.ok(), name)
 }
 
 fn of(seen: &Value, name: &str) -> Vec<String> {
@@ -104,12 +106,10 @@ async fn the_connection_header_is_removed() {
 #[tokio::test]
 async fn a_header_that_is_not_utf8_is_a_500() {
     let app = start_probe().await;
-    let mut request = app.client.get(format!("{}/exact", app.base_url)).build().unwrap();
-    let value = reqwest::header::HeaderValue::from_bytes(b"\xff").unwrap();
-    request.headers_mut().insert("x-bytes", value);
-    let response = app.client.execute(request).await.unwrap();
-    assert_eq!(response.status(), 500);
-    assert_eq!(response.text().await.unwrap(), "");
+    let value = HeaderValue::from_bytes(b"\xff").unwrap();
+    let response = ask(app.client.get(format!("{}/exact", app.base_url)).header("x-bytes", value)).await;
+    assert_eq!(response.status, 500);
+    assert_eq!(response.text, "");
 }
 
 #[tokio::test]

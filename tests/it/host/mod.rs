@@ -1,9 +1,9 @@
 //! The rules of Spin that the functions rely on, asked of a probe component. They hold on the local host and on Spin alike,
 //! but for the few where the local host is stricter on purpose: those are asked of it alone.
 
-#![expect(clippy::unwrap_used, reason = "what a test cannot do without fails it")]
 #![expect(clippy::print_stdout, reason = "a test says why it is skipped")]
 
+mod gate;
 mod headers;
 mod manifest;
 mod outbound_hosts;
@@ -19,27 +19,43 @@ mod variables;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use reqwest::{Client, Response, Url};
+use reqwest::{RequestBuilder, Url};
 use serde_json::{Value, json};
-use tally_host::spin::{self, Capture, Environment, GuestOutput, HostOptions, ReuseLimits, RunningHost};
+use tally_host::spin::{Capture, ReuseLimits};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{self, on_spin, repository, run, start_app};
+use crate::answer::{Answer, ask};
+use crate::harness::{self, App, Setting, on_spin, repository, run};
 
 const PROBE_MANIFEST: &str = "tests/host/probe/spin.toml";
 const PROBE_WASM: &str = "target/wasm32-wasip2/release/tally_probe.wasm";
 
-/// An application that serves until it is dropped, and the database server of the run.
-struct App {
-    base_url: String,
-    client: Client,
+/// Longer than any instance is kept idle.
+const FOR_EVER: Duration = Duration::from_secs(24 * 60 * 60);
+/// How long to wait for what comes of itself. However slow the machine, this long means that it does not come.
+const WAIT_LIMIT: Duration = Duration::from_secs(300);
+const WAIT_PAUSE: Duration = Duration::from_millis(20);
+/// How often to ask before giving up on an answer that one of the next requests must get.
+const TRIES: usize = 100;
+
+/// An application that serves the probe until it is dropped, and the database server of the run. Derefs to its [`App`].
+struct Probe {
+    app: App,
     database: Url,
-    _served: Option<harness::App>,
+}
+
+impl Deref for Probe {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.app
+    }
 }
 
 /// Says why a test is not run on Spin.
@@ -50,35 +66,46 @@ fn skipped_on_spin(reason: &str) -> bool {
     on_spin()
 }
 
+/// Comes back when `holds` does.
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !holds().await {
+        assert!(start.elapsed() < WAIT_LIMIT, "waited in vain for {what}");
+        tokio::time::sleep(WAIT_PAUSE).await;
+    }
+}
+
 /// Starts the application of `manifest` on whichever host the tests run.
-async fn start(manifest: &Path, variables: BTreeMap<String, String>) -> Result<App> {
+async fn start(manifest: &Path, variables: BTreeMap<String, String>) -> Result<Probe> {
     let database = database().await;
-    let app = start_app(manifest, &variables).await?;
-    Ok(App { base_url: app.base_url.clone(), client: app.client.clone(), database, _served: Some(app) })
+    Ok(Probe { app: harness::start(Setting::new(manifest.to_owned(), variables)).await?, database })
 }
 
-/// Starts the probe as its own manifest describes it.
-async fn start_probe() -> App {
-    start(&repository().join(PROBE_MANIFEST), probe_variables().await).await.unwrap()
+/// The probe as its own manifest describes it.
+async fn probe_setting(reuse: ReuseLimits) -> Setting {
+    Setting { reuse, ..Setting::new(repository().join(PROBE_MANIFEST), probe_variables().await) }
 }
 
-/// Starts the probe on the local host, whichever the tests run on, with its lifetime in hand.
-async fn start_local(reuse: ReuseLimits) -> (App, RunningHost, Capture) {
-    let output = Capture::default();
-    let host = spin::start(HostOptions {
-        manifest: repository().join(PROBE_MANIFEST),
-        listen: ([127, 0, 0, 1], 0).into(),
-        variables: probe_variables().await,
-        environment: Environment::default(),
-        cache_dir: repository().join("target/wasmtime-cache"),
-        guest_output: GuestOutput::Capture(output.clone()),
-        reuse,
-    })
-    .await
-    .unwrap();
-    let client = Client::builder().timeout(Duration::from_secs(60)).build().unwrap();
-    let app = App { base_url: host.base_url(), client, database: database().await, _served: None };
-    (app, host, output)
+/// Starts the probe.
+async fn start_probe() -> Probe {
+    start_probe_with(ReuseLimits::default()).await
+}
+
+/// Starts the probe with the lifetime of its instances in hand.
+async fn start_probe_with(reuse: ReuseLimits) -> Probe {
+    let app = harness::start(probe_setting(reuse).await).await.unwrap();
+    Probe { app, database: database().await }
+}
+
+/// Starts the probe on the local host, whichever the tests run on.
+async fn start_local(reuse: ReuseLimits) -> Probe {
+    let app = harness::start_local(probe_setting(reuse).await).await.unwrap();
+    Probe { app, database: database().await }
+}
+
+/// Limits under which no instance ends for being idle, however slow the requests come.
+fn never_idle() -> ReuseLimits {
+    ReuseLimits { idle_timeout: FOR_EVER, ..ReuseLimits::default() }
 }
 
 /// The database of the run that everybody may use, as the owner.
@@ -104,7 +131,7 @@ async fn probe_variables() -> BTreeMap<String, String> {
 }
 
 /// Starts the probe with a manifest of its own: `rest` is what follows `[application]`, with `SOURCE` for the wasm file.
-async fn start_manifest(rest: &str, variables: &[(&str, &str)]) -> Result<App> {
+async fn start_manifest(rest: &str, variables: &[(&str, &str)]) -> Result<Probe> {
     // The run builds the probe.
     run().await?;
     let folder = tempfile::tempdir()?;
@@ -134,18 +161,18 @@ fn one_component(lines: &str) -> String {
     format!("[[trigger.http]]\nroute = \"/...\"\ncomponent = \"probe\"\n[component.probe]\nsource = SOURCE\n{lines}\n")
 }
 
-impl App {
-    async fn get(&self, path: &str) -> Response {
-        self.client.get(format!("{}{path}", self.base_url)).send().await.unwrap()
+impl Probe {
+    async fn get(&self, path: &str) -> Answer {
+        ask(self.client.get(format!("{}{path}", self.base_url))).await
     }
 
     /// A GET whose answer is JSON.
     async fn json(&self, path: &str) -> Value {
-        read_json(self.get(path).await).await
+        self.get(path).await.ok()
     }
 
-    async fn post(&self, path: &str, body: String) -> Response {
-        self.client.post(format!("{}{path}", self.base_url)).body(body).send().await.unwrap()
+    async fn post(&self, path: &str, body: String) -> Answer {
+        ask(self.client.post(format!("{}{path}", self.base_url)).body(body)).await
     }
 
     /// The host and port of the database server.
@@ -153,10 +180,15 @@ impl App {
         server_of(&self.database)
     }
 
-    /// Runs a script of the probe on a connection to `address`.
-    async fn script_on(&self, address: &str, mut script: Value) -> Value {
+    /// The request that runs a script of the probe on a connection to `address`.
+    fn script_request(&self, address: &str, mut script: Value) -> RequestBuilder {
         script["address"] = address.into();
-        read_json(self.post("/probe/postgres", script.to_string()).await).await
+        self.client.post(format!("{}/probe/postgres", self.base_url)).body(script.to_string())
+    }
+
+    /// Runs a script of the probe on a connection to `address`.
+    async fn script_on(&self, address: &str, script: Value) -> Value {
+        ask(self.script_request(address, script)).await.ok()
     }
 
     /// Runs steps on a connection to the tests' database: the result of each.
@@ -171,6 +203,12 @@ impl App {
         results[0]["rows"][0][0].clone()
     }
 
+    /// How many sessions of this name the database server has.
+    async fn sessions(&self, application_name: &str) -> i64 {
+        let count = format!("select count(*) from pg_stat_activity where application_name = '{application_name}'");
+        self.value(&count).await["int64"].as_i64().unwrap()
+    }
+
     /// Sends bytes as they are and reads until the host closes the connection.
     async fn raw(&self, request: &str) -> String {
         let mut stream = TcpStream::connect(self.address()).await.unwrap();
@@ -181,14 +219,23 @@ impl App {
         String::from_utf8_lossy(&answer).into_owned()
     }
 
+    /// Whether one of the next requests is answered by this instance: if it lives, it takes its turn.
+    async fn is_answered_by(&self, instance: &Value) -> bool {
+        for _ in 0..TRIES {
+            if self.json("/probe/count").await["instance"] == *instance {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Where it listens.
     fn address(&self) -> SocketAddr {
         self.base_url.strip_prefix("http://").unwrap().parse().unwrap()
     }
-}
 
-async fn read_json(response: Response) -> Value {
-    let status = response.status();
-    let body = response.text().await.unwrap();
-    serde_json::from_str(&body).unwrap_or_else(|_| panic!("{status}: {body:?} is not JSON"))
+    /// Shuts the local host down: what the components wrote.
+    async fn shutdown(self) -> Capture {
+        self.app.shutdown().await.unwrap()
+    }
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{App, start_probe, with};
+use super::{Probe, start_probe, with};
 use crate::harness::on_spin;
 
-async fn one(app: &App, step: Value) -> Value {
+async fn one(app: &Probe, step: Value) -> Value {
     app.steps(json!([step])).await.remove(0)
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{App, start_probe};
+use super::{Probe, start_probe};
 
 /// The type and value of the one column of a one-row query.
-async fn read(app: &App, expression: &str) -> (String, Value) {
+async fn read(app: &Probe, expression: &str) -> (String, Value) {
     let results = app.steps(json!([{"query": [format!("select {expression} as x"), []]}])).await;
     let result = &results[0];
     let column = result["columns"][0].as_array().unwrap_or_else(|| panic!("{expression}: {result}"));
@@ -14,7 +14,7 @@ async fn read(app: &App, expression: &str) -> (String, Value) {
 }
 
 /// Sends a parameter as the type of the expression and reads it back as text.
-async fn send(app: &App, expression: &str, parameter: Value) -> Value {
+async fn send(app: &Probe, expression: &str, parameter: Value) -> Value {
     let statement = format!("select ({expression})::text");
     let results = app.steps(json!([{"query": [statement, [parameter]]}])).await;
     match results[0].get("error") {
@@ -140,7 +140,7 @@ async fn a_numeric_beyond_96_bits_or_nan_cannot_be_read() {
     }
     // With zeros at its end it is worse: reading it traps.
     let script = json!({"address": app.database.as_str(), "steps": [{"query": ["select 1e40::numeric", []]}]});
-    assert_eq!(app.post("/probe/postgres", script.to_string()).await.status(), 500);
+    assert_eq!(app.post("/probe/postgres", script.to_string()).await.status, 500);
 }
 
 #[tokio::test]

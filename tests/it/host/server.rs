@@ -1,14 +1,19 @@
 //! The HTTP server itself: protocols, bodies, output and the end.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use reqwest::Client;
 use serde_json::json;
+use tally_host::spin::ReuseLimits;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use tally_host::spin::ReuseLimits;
+use super::gate::Gate;
+use super::{never_idle, skipped_on_spin, start_local, start_probe, until, with};
+use crate::answer::ask;
 
-use super::{skipped_on_spin, start_local, start_probe};
+/// How many requests are measured of each kind.
+const SAMPLES: usize = 41;
 
 #[tokio::test]
 async fn http2_is_spoken_without_tls() {
@@ -44,16 +49,16 @@ async fn a_body_streams_through() {
     let app = start_probe().await;
     let body = "0123456789abcdef".repeat(300_000);
     let response = app.post("/probe/echo", body.clone()).await;
-    assert_eq!(response.status(), 200);
-    assert!(response.text().await.unwrap() == body);
+    assert_eq!(response.status, 200);
+    assert!(response.text == body);
 }
 
 #[tokio::test]
 async fn a_response_comes_in_pieces() {
     let app = start_probe().await;
     let response = app.get("/probe/stream?1000").await;
-    assert!(response.headers().get("content-length").is_none());
-    let lines = response.text().await.unwrap();
+    assert!(response.headers.get("content-length").is_none());
+    let lines = response.text;
     assert_eq!(lines.lines().count(), 1000);
     assert_eq!(lines.lines().last(), Some("999"));
 }
@@ -64,21 +69,30 @@ async fn a_kept_alive_connection_does_not_wait_for_acknowledgements() {
         return;
     }
     let app = start_probe().await;
-    let mut times = Vec::new();
-    for _ in 0..21 {
-        let start = Instant::now();
-        app.steps(json!([{"query": ["select 1", []]}])).await;
-        times.push(start.elapsed());
+    let fresh = Client::builder().pool_max_idle_per_host(0).build().unwrap();
+    // Many small writes. On a connection's first answer Linux acknowledges at once, so that one is not counted.
+    let url = format!("{}/probe/stream?50", app.base_url);
+    ask(app.client.get(&url)).await;
+    let (mut kept_times, mut fresh_times) = (Vec::new(), Vec::new());
+    for _ in 0..SAMPLES {
+        for (client, times) in [(&app.client, &mut kept_times), (&fresh, &mut fresh_times)] {
+            let start = Instant::now();
+            assert_eq!(ask(client.get(&url)).await.status, 200);
+            times.push(start.elapsed());
+        }
     }
-    times.sort_unstable();
-    assert!(times[10] < Duration::from_millis(30), "{times:?}");
+    kept_times.sort_unstable();
+    fresh_times.sort_unstable();
+    // With Nagle's algorithm every later answer waits. Compared by rank, and in turns: however busy the machine, the
+    // quickest answer of them all on a kept connection is no slower than most on fresh ones.
+    assert!(kept_times[0] < fresh_times[SAMPLES / 2], "kept: {kept_times:?}, fresh: {fresh_times:?}");
 }
 
 #[tokio::test]
 async fn output_goes_line_by_line_to_the_sink() {
-    let (app, host, output) = start_local(ReuseLimits::default()).await;
+    let app = start_local(ReuseLimits::default()).await;
     app.get("/probe/log").await;
-    host.shutdown().await;
+    let output = app.shutdown().await;
     assert_eq!(output.lines_of("probe"), ["a line to stdout", "a line to stderr"]);
     assert!(output.lines_of("other").is_empty());
 }
@@ -92,21 +106,29 @@ async fn the_environment_is_the_manifests_alone() {
 
 #[tokio::test]
 async fn shutting_down_lets_requests_finish() {
-    let (app, host, _) = start_local(ReuseLimits::default()).await;
+    let app = start_local(ReuseLimits::default()).await;
     let address = app.address();
-    let request = tokio::spawn(app.client.get(format!("{}/probe/count?1000", app.base_url)).send());
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    host.shutdown().await;
-    assert_eq!(request.await.unwrap().unwrap().status(), 200);
+    let mut gate = Gate::shut(&app.database).await;
+    let request = tokio::spawn(ask(app.script_request(app.database.as_str(), json!({"steps": [gate.step()]}))));
+    gate.waiting(1).await;
+    let shutdown = tokio::spawn(app.shutdown());
+    // Begun by now: the gate's own round trip to the database gives it a turn.
+    gate.waiting(1).await;
+    assert!(!shutdown.is_finished());
+    gate.open().await;
+    assert_eq!(request.await.unwrap().ok()["opened"], 1);
+    shutdown.await.unwrap();
     assert!(TcpStream::connect(address).await.is_err());
 }
 
 #[tokio::test]
-async fn shutting_down_takes_no_longer_than_it_must() {
-    let (app, host, _) = start_local(ReuseLimits::default()).await;
-    app.get("/probe/count").await;
-    let start = Instant::now();
-    host.shutdown().await;
-    // An idle instance would have lived on for a second.
-    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+async fn shutting_down_ends_idle_instances() {
+    let watcher = start_probe().await;
+    let app = start_local(never_idle()).await;
+    let address = with(&app.database, &[("application_name", "idle_at_shutdown")]);
+    // The instance keeps the connection as long as it lives, and of itself it would live for ever.
+    app.script_on(&address, json!({"steps": ["keep"]})).await;
+    assert_eq!(watcher.sessions("idle_at_shutdown").await, 1);
+    app.shutdown().await;
+    until("the instance to end", async || watcher.sessions("idle_at_shutdown").await == 0).await;
 }

@@ -3,10 +3,19 @@
 use std::collections::BTreeMap;
 
 use serde_json::json;
+use sqlx::{Connection as _, PgConnection};
 use tally_host::database::{Cluster, ClusterOptions};
 
-use super::{PROBE_MANIFEST, server_of, start, with};
+use super::{PROBE_MANIFEST, server_of, start, until, with};
 use crate::harness::{repository, run};
+
+/// When the server last read its settings and certificate, as a session begun now inherits it.
+async fn loaded(cluster: &Cluster) -> String {
+    let mut session = PgConnection::connect(&cluster.database_url("postgres")).await.unwrap();
+    let time = sqlx::query_scalar("select pg_conf_load_time()::text").fetch_one(&mut session).await.unwrap();
+    session.close().await.unwrap();
+    time
+}
 
 /// Gives the server a certificate of its own making, and answers it.
 async fn certify(cluster: &Cluster, name: &str) -> String {
@@ -22,7 +31,9 @@ async fn certify(cluster: &Cluster, name: &str) -> String {
             .unwrap();
     }
     cluster.administer("alter system set ssl = on".to_owned()).await.unwrap();
+    let before = loaded(cluster).await;
     cluster.administer("select pg_reload_conf()".to_owned()).await.unwrap();
+    until("the server to load its certificate", async || loaded(cluster).await != before).await;
     made.cert.pem()
 }
 

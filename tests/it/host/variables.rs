@@ -3,10 +3,11 @@
 use std::fs;
 
 use serde_json::json;
-use tally_host::spin::{self, Capture, Environment, GuestOutput, HostOptions, ReuseLimits};
+use tally_host::spin::Environment;
 
 use super::{one_component, start_error, start_manifest, start_probe, write_manifest};
-use crate::harness::run;
+use crate::answer::ask;
+use crate::harness::{Setting, run, start_local};
 
 #[tokio::test]
 async fn a_component_sees_its_own_variables_filled_in() {
@@ -99,22 +100,14 @@ async fn the_environment_comes_after_what_is_given_and_before_dotenv_and_default
     let file = folder.path().join(".env");
     fs::write(&file, "SPIN_VARIABLE_C=dotenv\nSPIN_VARIABLE_D=dotenv\nD=x\n").unwrap();
     let surroundings = [("SPIN_VARIABLE_B", "environment"), ("SPIN_VARIABLE_C", "environment")];
-    let host = spin::start(HostOptions {
-        manifest,
-        listen: ([127, 0, 0, 1], 0).into(),
-        variables: [("a".to_owned(), "given".to_owned()), ("b".to_owned(), "given".to_owned())].into(),
+    let setting = Setting {
         environment: Environment {
             variables: surroundings.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
             file: Some(file),
         },
-        cache_dir: folder.path().join("cache"),
-        guest_output: GuestOutput::Capture(Capture::default()),
-        reuse: ReuseLimits::default(),
-    })
-    .await
-    .unwrap();
-    let response = reqwest::get(format!("{}/probe/variable?all", host.base_url())).await.unwrap();
-    let answer = super::read_json(response).await;
+        ..Setting::new(manifest, ["a", "b"].map(|name| (name.to_owned(), "given".to_owned())).into())
+    };
+    let app = start_local(setting).await.unwrap();
+    let answer = ask(app.client.get(format!("{}/probe/variable?all", app.base_url))).await.ok();
     assert_eq!(answer, json!({"value": "given given environment dotenv default"}));
-    host.shutdown().await;
 }
