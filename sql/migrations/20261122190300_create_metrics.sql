@@ -74,7 +74,7 @@ create table public.metric_rollups (
 comment on table public.metric_rollups is
   'Sums over metric_events, kept exact by the statement that inserts them: only rows really inserted count';
 comment on column public.metric_rollups.grain is
-  '15m: a quarter hour, of which the days of every zone are made; day: a day in the store''s own zone';
+  '15m: a quarter hour, of which the days of nearly every zone are made since 1970; day: a day in the store''s own zone';
 comment on column public.metric_rollups.bucket_start is 'The first instant of the quarter hour or the day';
 comment on column public.metric_rollups.currency is 'ISO 4217 code, empty for plain numbers, since a key cannot hold null';
 comment on column public.metric_rollups.dimensions is 'The dimensions that the definition declares, and no others';
