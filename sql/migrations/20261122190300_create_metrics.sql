@@ -134,6 +134,15 @@ create policy metric_rollups_update on public.metric_rollups for update to tally
   using (org_id = (select app.org_id()) and (select app.may_write_events()))
   with check (org_id = (select app.org_id()) and (select app.may_write_events()));
 
+-- The one place that says whose definition counts. As its caller, so that the policy above decides which there are.
+create view app.metrics with (security_invoker = true) as
+  select distinct on (d.key) d.*
+  from public.metric_definitions d
+  order by d.key, d.org_id nulls last;
+comment on view app.metrics is
+  'The definitions that the organization of the request uses: its own before the standard one of the same key';
+grant select on app.metrics to tally_ingest, tally_query;
+
 grant select on public.metric_definitions to authenticated, tally_ingest, tally_query;
 grant insert, delete on public.metric_definitions to authenticated;
 grant update (source, display_name, unit, aggregation_method, category) on public.metric_definitions to authenticated;

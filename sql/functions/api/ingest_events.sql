@@ -53,12 +53,10 @@ begin
     from unnest(p_ids, p_metrics, p_store_ids, p_values, p_currencies, p_recorded_at, p_sources, p_dimensions)
       with ordinality as u(id, metric, store_id, value, currency, recorded_at, source, dimensions, position)
   ),
-  -- An organization's own definition stands before the standard one of the same key.
   definition as materialized (
-    select distinct on (d.key) d.key, d.unit, coalesce(d.metadata -> 'rollup_dimensions', '[]') as rollup_dimensions
-    from public.metric_definitions d
-    where d.key = any (p_metrics)
-    order by d.key, d.org_id nulls last
+    select m.key, m.unit, coalesce(m.metadata -> 'rollup_dimensions', '[]') as rollup_dimensions
+    from app.metrics m
+    where m.key = any (p_metrics)
   ),
   store as materialized (
     select s.id, s.timezone, s.currency

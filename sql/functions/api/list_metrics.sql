@@ -1,4 +1,4 @@
--- GET /v1/metrics: the definitions that the organization can use, its own before the standard ones of the same key.
+-- GET /v1/metrics: the definitions that the organization can use.
 --
 -- Errors: TH001, TH002 from app.assume_authority; TH003 not allowed to read.
 
@@ -30,9 +30,7 @@ begin
       ),
       '[]'
     ))::text
-    from (
-      select distinct on (m.key) m.* from public.metric_definitions m order by m.key, m.org_id nulls last
-    ) as d
+    from app.metrics d
   );
 end
 $$;

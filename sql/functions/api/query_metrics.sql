@@ -65,7 +65,7 @@ begin
 
   select u.key into v_unknown
   from unnest(p_metrics) as u(key)
-  where not exists (select from public.metric_definitions d where d.key = u.key)
+  where not exists (select from app.metrics m where m.key = u.key)
   limit 1;
   if v_unknown is not null then
     raise exception using errcode = 'TH005', message = format('no metric %s', v_unknown);

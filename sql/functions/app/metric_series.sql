@@ -18,10 +18,9 @@ create or replace function app.metric_series(
   language sql stable set search_path = ''
 as $$
   with metric as (
-    select distinct on (u.position) u.position, d.key, d.unit, d.aggregation_method
+    select u.position, m.key, m.unit, m.aggregation_method
     from unnest(p_metrics) with ordinality as u(key, position)
-    join public.metric_definitions d on d.key = u.key
-    order by u.position, d.org_id nulls last
+    join app.metrics m on m.key = u.key
   ),
   -- Local starts of the buckets; the first may lie before p_from, and then stands for what there is of it. They go up to the
   -- local time of the last instant: one microsecond taken from the local time of p_to would not do, since where midnight is
