@@ -85,6 +85,7 @@ async fn a_membership_is_read_anew() {
     // The signature is the provider's, and still the user is no member there.
     assert_refused(&bundle, &token_with(&bundle, &acme, "org_id", json!(bolt.org_id)), 403, "not-a-member").await;
 
+    second_owner(&bundle, &acme).await;
     sqlx::query("delete from org_members where user_id = $1")
         .bind(acme.user.id)
         .execute(&mut bundle.database().await.unwrap())
@@ -97,6 +98,7 @@ async fn a_membership_is_read_anew() {
 async fn viewers_read_and_do_not_write() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();
+    second_owner(&bundle, &acme).await;
     for (granted, held) in [("viewer", "owner"), ("owner", "viewer")] {
         sqlx::query("update org_members set role = $1::org_role where user_id = $2")
             .bind(held)
@@ -152,6 +154,15 @@ async fn a_key_that_is_mistyped_unknown_revoked_or_expired_is_refused() {
         sqlx::query(update).execute(&mut bundle.database().await.unwrap()).await.unwrap();
         assert_refused(&bundle, &key, 401, "invalid-api-key").await;
     }
+}
+
+/// Another owner, since an organization keeps one.
+async fn second_owner(bundle: &Bundle, tenant: &Tenant) {
+    sqlx::query("insert into org_members (org_id, user_id, role) values ($1::uuid, gen_random_uuid(), 'owner')")
+        .bind(&tenant.org_id)
+        .execute(&mut bundle.database().await.unwrap())
+        .await
+        .unwrap();
 }
 
 async fn second_store(bundle: &Bundle, tenant: &Tenant) -> String {
