@@ -62,7 +62,7 @@ pub enum Granularity {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Fill {
-    /// Zero for sums and counts; null for averages and extremes, of which there are none.
+    /// Zero for sums and counts; null for averages, extremes, levels and quotients, of which there are none.
     #[default]
     Zero,
 }

@@ -17,20 +17,25 @@ begin
     select jsonb_build_object('metrics', coalesce(
       jsonb_agg(
         jsonb_build_object(
-          'key', d.key,
-          'display_name', d.display_name,
-          'unit', d.unit,
-          'aggregation_method', d.aggregation_method,
-          'category', d.category,
-          'source', d.source,
-          'dimensions', coalesce(d.metadata -> 'rollup_dimensions', '[]'),
-          'standard', d.org_id is null
-        )
-        order by d.category, d.key
+          'key', m.key,
+          'display_name', m.display_name,
+          'description', m.description,
+          'unit', m.unit,
+          'aggregation_method', m.aggregation_method,
+          'category', m.category,
+          'source', m.source,
+          'dimensions', coalesce(m.metadata -> 'rollup_dimensions', '[]'),
+          'standard', m.org_id is null
+        ) || case
+          when m.aggregation_method = 'ratio'
+          then jsonb_build_object('numerator', m.metadata -> 'numerator', 'denominator', m.metadata -> 'denominator')
+          else '{}'
+        end
+        order by m.category, m.key
       ),
       '[]'
     ))::text
-    from app.metrics d
+    from app.metrics m
   );
 end
 $$;

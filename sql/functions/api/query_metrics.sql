@@ -7,12 +7,13 @@
 --   p_granularity  none, day, week (from Monday), month, quarter, year
 --
 -- Answers {"series": [{"metric", "unit", "currency", "group", "points": [{"start", "value"}], "total"}]}; currencies are
--- split, never added. Sums and counts of an empty bucket are 0, averages and extremes null.
+-- split, never added. Sums and counts of an empty bucket are 0, averages, extremes and levels null. A ratio is divided after
+-- both of its sides are aggregated, in each bucket and in the total anew.
 --
 -- At most 11,000 buckets, and 50,000 points over all series; a metric may be asked for once.
 --
 -- Errors: TH001, TH002 from app.assume_authority; TH003 not allowed to read; TH004 unknown store; TH005 unknown metric;
--- TH006 out of range; TH007 unknown time zone.
+-- TH006 out of range, or a ratio that cannot be answered; TH007 unknown time zone.
 
 set role tally_owner;
 
@@ -37,6 +38,7 @@ declare
   v_step interval;
   v_stores uuid[];
   v_unknown text;
+  v_fault text;
 begin
   perform app.assume_authority(p_authority);
   if not app.may_read_metrics() then
@@ -69,6 +71,12 @@ begin
   limit 1;
   if v_unknown is not null then
     raise exception using errcode = 'TH005', message = format('no metric %s', v_unknown);
+  end if;
+
+  -- Definitions are kept from breaking a ratio as they are written, but for changes of the standard catalogue.
+  select f.fault into v_fault from app.ratio_faults(v_org_id) f where f.fault is not null and f.key = any (p_metrics) limit 1;
+  if v_fault is not null then
+    raise exception using errcode = 'TH006', message = v_fault;
   end if;
 
   if (select count(distinct u.key) from unnest(p_metrics) as u(key)) <> cardinality(p_metrics) then

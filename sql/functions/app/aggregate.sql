@@ -1,4 +1,5 @@
--- The value of a bucket from its parts, by the method of the definition. An average is exact to 12 places.
+-- The value of a bucket from its parts, by the method of the definition. An average is exact to 12 places. For `last` the sum
+-- is that of the last values, and there is none where nothing was reported: a level that nobody told is not 0.
 
 set role tally_owner;
 
@@ -13,6 +14,7 @@ as $$
     when 'avg' then round(p_sum / nullif(p_count, 0), 12)
     when 'min' then p_min
     when 'max' then p_max
+    when 'last' then p_sum
   end
 $$;
 
