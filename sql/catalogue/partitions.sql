@@ -1,4 +1,4 @@
--- The partitions of this month and the next, so that the first event finds its own.
+-- The partitions of this month and the next two, so that the first event finds its own.
 
 set role tally_owner;
 

@@ -22,14 +22,20 @@ async fn real_purchases_are_counted_to_the_cent() {
 
     for batch in events.chunks(BATCH) {
         let receipt = ask(post(&bundle, "/v1/events", &acme.token, &json!(batch))).await.ok();
-        assert_eq!(receipt, json!({"accepted": batch.len(), "duplicates": 0, "rejected": 0, "errors": []}));
+        assert_eq!(
+            receipt,
+            json!({"accepted": batch.len(), "duplicates": 0, "replaced": 0, "rejected": 0, "errors": []})
+        );
     }
     assert_equal_to_the_file(&bundle, &acme).await;
 
     // The same batches again change nothing, cut otherwise and in another order too.
     for batch in events.chunks(BATCH).rev().chain(events.chunks(777)) {
         let receipt = ask(post(&bundle, "/v1/events", &acme.token, &json!({"events": batch}))).await.ok();
-        assert_eq!(receipt, json!({"accepted": 0, "duplicates": batch.len(), "rejected": 0, "errors": []}));
+        assert_eq!(
+            receipt,
+            json!({"accepted": 0, "duplicates": batch.len(), "replaced": 0, "rejected": 0, "errors": []})
+        );
     }
     assert_equal_to_the_file(&bundle, &acme).await;
 

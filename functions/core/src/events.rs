@@ -50,6 +50,15 @@ pub struct Columns {
     pub dimensions: Vec<Option<String>>,
 }
 
+/// What becomes of an event that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    /// It stays as it is.
+    Ignore,
+    /// It takes the values it is sent with now.
+    Replace,
+}
+
 /// A batch that was read: what may go to the database, and what may not.
 #[derive(Debug)]
 pub struct Batch {
@@ -73,6 +82,7 @@ pub struct Rejection {
 pub struct Stored {
     accepted: usize,
     duplicates: usize,
+    replaced: usize,
     errors: Vec<StoredError>,
 }
 
@@ -87,6 +97,7 @@ struct StoredError {
 pub struct Receipt {
     accepted: usize,
     duplicates: usize,
+    replaced: usize,
     rejected: usize,
     errors: Vec<Rejection>,
 }
@@ -121,6 +132,27 @@ fn fault(code: &'static str, detail: impl Into<String>) -> Fault {
     Fault { code, detail: detail.into() }
 }
 
+impl OnConflict {
+    /// Reads `on_conflict` of the URL's parameters. Other parameters are not looked at.
+    pub fn from_query(query: &str) -> Result<Self, Problem> {
+        let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        let mut values = pairs.filter(|(name, _)| *name == "on_conflict").map(|(_, value)| value);
+        match (values.next(), values.next()) {
+            (None | Some("ignore"), None) => Ok(Self::Ignore),
+            (Some("replace"), None) => Ok(Self::Replace),
+            _ => Err(Problem::new(Kind::InvalidParameter, "`on_conflict` is `ignore` or `replace`, and given once.")),
+        }
+    }
+
+    /// What the database calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Replace => "replace",
+        }
+    }
+}
+
 impl Batch {
     /// Reads one event, an array of events, or `{"events": [...]}`.
     pub fn read(body: &[u8]) -> Result<Self, Problem> {
@@ -152,7 +184,8 @@ impl Batch {
             Some(Rejection { index: *index, id: Some(id.clone()), code: code.into(), detail })
         }));
         errors.sort_by_key(|error| error.index);
-        Receipt { accepted: stored.accepted, duplicates: stored.duplicates, rejected: errors.len(), errors }
+        let Stored { accepted, duplicates, replaced, .. } = stored;
+        Receipt { accepted, duplicates, replaced, rejected: errors.len(), errors }
     }
 
     fn push(&mut self, index: usize, raw: &str) -> Result<(), Fault> {
@@ -334,7 +367,10 @@ fn explain(code: &str) -> &'static str {
         "store_required" => "`store_id` is needed: the credential is not tied to one store.",
         "unknown_store" => "There is no such store in the organization.",
         "unknown_metric" => "There is no such metric: GET /v1/metrics lists those there are.",
-        "out_of_range" => "`recorded_at` must be after 1970 and at most a day ahead.",
+        "derived_metric" => "The metric is a ratio of others and has no events: send those of its two sides.",
+        "out_of_range" => {
+            "`recorded_at` must be after 1970, at most a day ahead, and not so old that its month is closed."
+        }
         _ => "The event was not taken.",
     }
 }
@@ -455,7 +491,8 @@ mod tests {
         let mut unknown = event();
         unknown["metric"] = json!("nope");
         let batch = read(&json!([bad, event(), 7, unknown]));
-        let stored = json!({"accepted": 1, "duplicates": 0, "errors": [{"index": 1, "code": "unknown_metric"}]});
+        let stored =
+            json!({"accepted": 1, "duplicates": 0, "replaced": 0, "errors": [{"index": 1, "code": "unknown_metric"}]});
         let receipt = serde_json::to_value(batch.receipt(serde_json::from_value(stored).unwrap())).unwrap();
         assert_eq!((&receipt["accepted"], &receipt["rejected"]), (&json!(1), &json!(3)));
         let codes: Vec<_> =
@@ -468,6 +505,19 @@ mod tests {
                 (&json!(3), &json!("unknown_metric"), &json!("order-1001")),
             ]
         );
+    }
+
+    #[test]
+    fn a_conflict_is_ignored_unless_the_url_says_otherwise() {
+        for query in ["", "on_conflict=ignore", "pretty", "a=on_conflict=replace&&on_conflict_=replace"] {
+            assert_eq!(OnConflict::from_query(query).unwrap(), OnConflict::Ignore, "{query}");
+        }
+        for query in ["on_conflict=replace", "pretty=1&on_conflict=replace"] {
+            assert_eq!(OnConflict::from_query(query).unwrap(), OnConflict::Replace, "{query}");
+        }
+        for query in ["on_conflict", "on_conflict=", "on_conflict=Replace", "on_conflict=replace&on_conflict=ignore"] {
+            assert_eq!(OnConflict::from_query(query).unwrap_err().kind(), Kind::InvalidParameter, "{query}");
+        }
     }
 
     #[test]

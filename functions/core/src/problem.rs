@@ -43,6 +43,8 @@ kinds! {
     MalformedBody = 400, "malformed-body", "The body cannot be read";
     /// A header is missing or cannot be read.
     MalformedHeader = 400, "malformed-header", "A header is missing or malformed";
+    /// A parameter of the URL has a value that the route does not take.
+    InvalidParameter = 400, "invalid-parameter", "A parameter of the URL is not valid";
     /// No credential, or one of an unknown form.
     MissingCredential = 401, "missing-credential", "A credential is needed";
     /// The access token is not one of ours, or not any more.

@@ -1,5 +1,7 @@
 //! `POST /v1/events`: stores send what happened; each event counts once, however often it is sent.
 //!
+//! With `?on_conflict=replace` events that are there already take the values they are sent with now.
+//!
 //! Called with `Authorization: Bearer` an access token (members and up) or an API key (`events:write`). Runs
 //! `api.ingest_events`, and answers after the commit.
 //!
@@ -14,7 +16,7 @@ use spin_sdk::http_service;
 use tally_core::authority::Authority;
 use tally_core::door::http::{Incoming, Outgoing, serve};
 use tally_core::door::{postgres, token_verifier, variable};
-use tally_core::events::{Batch, Columns, MAX_BODY_BYTES};
+use tally_core::events::{Batch, Columns, MAX_BODY_BYTES, OnConflict};
 use tally_core::problem::{Kind, Problem};
 use tally_core::reply::Reply;
 use tally_core::statements;
@@ -34,6 +36,7 @@ async fn route(request: &mut Incoming) -> Result<Reply, Problem> {
 async fn ingest(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::POST)?;
     let authority = Authority::from_headers(request.headers(), &token_verifier().await?)?;
+    let on_conflict = OnConflict::from_query(request.query())?;
     request.require_json()?;
     let body = request.read(MAX_BODY_BYTES).await?;
     let mut batch = Batch::read(&body)?;
@@ -51,6 +54,7 @@ async fn ingest(request: &mut Incoming) -> Result<Reply, Problem> {
         recorded_at.into(),
         sources.into(),
         dimensions.into(),
+        on_conflict.name().to_owned().into(),
     ];
     let stored = postgres::LONG.call(&variable("database_url").await?, statements::INGEST_EVENTS, parameters).await?;
     let stored = serde_json::from_str(&stored).map_err(|error| Problem::ours(Kind::Internal, error))?;

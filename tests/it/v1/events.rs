@@ -61,7 +61,6 @@ async fn one_bad_event_does_not_spoil_the_batch() {
     // A store of somebody else and one that is nowhere cannot be told apart.
     assert_eq!(receipt["errors"][1]["detail"], receipt["errors"][2]["detail"]);
     assert_eq!(rows(&bundle, "metric_events").await, 1);
-    assert_eq!(rows(&bundle, "partitions.metric_events_default").await, 0);
 }
 
 #[tokio::test]
@@ -120,6 +119,74 @@ async fn the_same_events_at_once_count_once() {
 }
 
 #[tokio::test]
+async fn restated_events_take_their_new_values() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let key = acme.api_key(&bundle, &["events:write"], Some(&acme.store_id)).await.unwrap();
+    let send = async |path: &str, credential: &str, events: Value| {
+        let receipt = ask(post(&bundle, path, credential, &events)).await.ok();
+        assert_eq!((&receipt["rejected"], &receipt["errors"]), (&json!(0), &json!([])));
+        ["accepted", "duplicates", "replaced"].map(|field| receipt[field].as_u64().unwrap())
+    };
+    let (plain, replace) = ("/v1/events", "/v1/events?on_conflict=replace");
+    let (one, two) = (event(&acme, "1"), event(&acme, "2"));
+    assert_eq!(send(plain, &acme.token, json!([one, two])).await, [2, 0, 0]);
+    assert_eq!(revenue(&bundle, &acme).await, json!([["USD", "259.80"]]));
+
+    // What is there stays, unless it is said otherwise; then what is new is taken, too, and what is the same is not counted.
+    let changed = with(one.clone(), "value", json!("100"));
+    assert_eq!(send(plain, &acme.token, changed.clone()).await, [0, 1, 0]);
+    assert_eq!(send("/v1/events?on_conflict=ignore&x=1", &acme.token, changed.clone()).await, [0, 1, 0]);
+    assert_eq!(revenue(&bundle, &acme).await, json!([["USD", "259.80"]]));
+    assert_eq!(send(replace, &acme.token, json!([changed, two, event(&acme, "3")])).await, [1, 1, 1]);
+    assert_eq!(revenue(&bundle, &acme).await, json!([["USD", "359.80"]]));
+
+    // Another currency, another metric, by a key; of two in one request the last.
+    let euro = with(two.clone(), "currency", json!("EUR"));
+    let tax = with(event(&acme, "3"), "metric", json!("tax"));
+    assert_eq!(send(replace, &key, json!([two, euro, tax])).await, [0, 1, 2]);
+    assert_eq!(revenue(&bundle, &acme).await, json!([["EUR", "129.90"], ["USD", "100.00"]]));
+
+    // Sent again, whatever was answered.
+    assert_eq!(send(replace, &key, json!([euro, tax])).await, [0, 2, 0]);
+    assert_eq!(rows(&bundle, "metric_events").await, 3);
+    let query = "select count(*) from metric_rollups where count <> 1";
+    let empty: i64 = sqlx::query_scalar(query).fetch_one(&mut bundle.database().await.unwrap()).await.unwrap();
+    assert_eq!(empty, 0, "what a rollup held before is gone");
+}
+
+/// Currencies and totals.
+async fn revenue(bundle: &Bundle, tenant: &Tenant) -> Value {
+    let question = json!({"metrics": ["revenue"], "from": "2026-10-01", "to": "2026-11-01", "granularity": "none",
+                          "totals": true});
+    let answer = ask(post(bundle, "/v1/query", &tenant.token, &question)).await.ok();
+    answer["series"].as_array().unwrap().iter().map(|series| json!([series["currency"], series["total"]])).collect()
+}
+
+#[tokio::test]
+async fn a_restatement_needs_the_same_rights_and_a_parameter_that_is_known() {
+    let bundle = Bundle::start().await.unwrap();
+    let (acme, bolt) = (bundle.tenant("acme").await.unwrap(), bundle.tenant("bolt").await.unwrap());
+    assert_eq!(ask(post(&bundle, "/v1/events", &acme.token, &event(&acme, "1"))).await.ok()["accepted"], 1);
+    let changed = with(event(&acme, "1"), "value", json!("1"));
+
+    for wrong in ["on_conflict=update", "on_conflict", "on_conflict=replace&on_conflict=replace"] {
+        let answer = ask(post(&bundle, &format!("/v1/events?{wrong}"), &acme.token, &changed)).await;
+        answer.problem(400, "invalid-parameter");
+    }
+    let replace = "/v1/events?on_conflict=replace";
+    let reader = acme.api_key(&bundle, &["metrics:read"], None).await.unwrap();
+    ask(post(&bundle, replace, &reader, &changed)).await.problem(403, "forbidden");
+    // Another organization does not even learn that the store is there; a ratio has no events.
+    let receipt = ask(post(&bundle, replace, &bolt.token, &changed)).await.ok();
+    assert_eq!(receipt["errors"][0]["code"], "unknown_store");
+    let ratio = with(event(&acme, "1"), "metric", json!("aov"));
+    let receipt = ask(post(&bundle, replace, &acme.token, &ratio)).await.ok();
+    assert_eq!((&receipt["replaced"], &receipt["errors"][0]["code"]), (&json!(0), &json!("derived_metric")));
+    assert_eq!(revenue(&bundle, &acme).await, json!([["USD", "129.90"]]));
+}
+
+#[tokio::test]
 async fn months_that_many_need_at_once_are_made_once() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();
@@ -136,7 +203,6 @@ async fn months_that_many_need_at_once_are_made_once() {
         assert_eq!(answer.ok()["accepted"], 24);
     }
     assert_eq!(rows(&bundle, "metric_events").await, 16 * 24);
-    assert_eq!(rows(&bundle, "partitions.metric_events_default").await, 0);
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ const DISCARD_DEADLINE: Duration = Duration::from_secs(5);
 pub struct Incoming {
     method: Method,
     path: String,
+    query: String,
     headers: HeaderMap,
     body: IncomingRequestBody,
     body_ended: bool,
@@ -63,6 +64,7 @@ impl Incoming {
         Self {
             method: parts.method,
             path: parts.uri.path().to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
             headers: parts.headers,
             body,
             body_ended: false,
@@ -80,6 +82,11 @@ impl Incoming {
             "" => "/",
             path => path,
         }
+    }
+
+    /// What follows the question mark of the URL, as it was written.
+    pub fn query(&self) -> &str {
+        &self.query
     }
 
     /// Refuses every other method.

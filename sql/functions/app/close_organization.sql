@@ -1,0 +1,46 @@
+-- Closes an organization's months up to a point (null: none), and settles that its deleted stores are gone: no batch is under
+-- way, or can come, that still writes into the one or the other. p_wait says whether to wait, a second at most, for batches
+-- under way, which hold the lock of app.closed_before; new ones wait behind it.
+--
+-- Answers false where there was a batch under way, or where the organization is being deleted at this moment.
+
+set role tally_owner;
+
+create or replace function app.close_organization(p_org_id uuid, p_closed_before timestamptz, p_wait boolean)
+  returns boolean
+  language plpgsql volatile set search_path = '' set lock_timeout = '1s'
+as $$
+declare
+  c_lock_class constant integer := 1413565516;
+  v_lock_key constant integer := hashtext(p_org_id::pg_catalog.text);
+  v_closed boolean;
+begin
+  if p_wait then
+    begin
+      perform pg_advisory_xact_lock(c_lock_class, v_lock_key);
+    exception when lock_not_available then
+      return false;
+    end;
+  elsif not pg_try_advisory_xact_lock(c_lock_class, v_lock_key) then
+    return false;
+  end if;
+
+  insert into app.retention as r (org_id, closed_before)
+  select o.id, p_closed_before
+  from public.organizations o
+  where o.id = p_org_id and p_closed_before is not null
+  for key share skip locked
+  on conflict (org_id) do update
+  set closed_before = excluded.closed_before, closed_at = now()
+  where r.closed_before < excluded.closed_before;
+  v_closed := found;
+
+  update app.deleted_stores set closed_at = now() where org_id = p_org_id and closed_at is null;
+  return v_closed or found;
+end
+$$;
+
+comment on function app.close_organization(uuid, timestamptz, boolean) is
+  'Closes months of an organization and settles that its deleted stores are gone; false where a batch is under way';
+
+reset role;

@@ -1,0 +1,61 @@
+-- Refuses to change the dimensions that the rollups of a metric are kept by, once there are rollups: what was added under one
+-- key could not be taken away under another when an event is restated.
+--
+-- What counts is what an organization uses, its own definition or else the standard one: so its own may come and go where
+-- both declare the same.
+
+set role tally_owner;
+
+create or replace function app.keep_rollup_dimensions() returns trigger
+  language plpgsql volatile set search_path = ''
+as $$
+declare
+  c_none constant jsonb := '[]';
+  v_row constant public.metric_definitions := coalesce(new, old);
+  v_standard constant jsonb := (
+    select coalesce(d.metadata -> 'rollup_dimensions', c_none)
+    from public.metric_definitions d
+    where d.org_id is null and d.key = v_row.key and v_row.org_id is not null
+  );
+  v_before constant jsonb := coalesce(
+    case when tg_op <> 'INSERT' then coalesce(old.metadata -> 'rollup_dimensions', c_none) end, v_standard
+  );
+  v_after constant jsonb := coalesce(
+    case when tg_op <> 'DELETE' then coalesce(new.metadata -> 'rollup_dimensions', c_none) end, v_standard, c_none
+  );
+begin
+  -- A metric that nobody could use before has no rollups; the order of the dimensions means nothing.
+  if v_before is null or v_before @> v_after and v_after @> v_before then
+    return null;
+  end if;
+  if v_row.org_id is not null then
+    -- Waits for the batches under way, which read the definition at their beginning (app.closed_before).
+    perform pg_advisory_xact_lock(1413565516, hashtext(v_row.org_id::text));
+  end if;
+  if exists (
+    select from public.organizations o -- gone already where its definitions go with it
+    join public.stores s on s.org_id = o.id
+    where (o.id = v_row.org_id
+        or v_row.org_id is null and not exists (
+          select from public.metric_definitions d where d.org_id = o.id and d.key = v_row.key
+        ))
+      and exists (
+        select from public.metric_rollups r where r.org_id = o.id and r.store_id = s.id and r.metric_key = v_row.key
+      )
+  ) then
+    raise exception using errcode = 'check_violation', message = format(
+      'There are events of %s, so its rollup_dimensions stay %s; define a metric of another key.', v_row.key, v_before
+    );
+  end if;
+  return null;
+end
+$$;
+
+comment on function app.keep_rollup_dimensions() is
+  'Refuses to change the dimensions that the rollups of a metric are kept by, once there are rollups';
+
+create or replace trigger metric_definitions_keep_rollup_dimensions
+  after insert or delete or update of metadata on public.metric_definitions
+  for each row execute function app.keep_rollup_dimensions();
+
+reset role;

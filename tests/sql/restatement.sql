@@ -1,0 +1,84 @@
+-- What restating events must not do: reach what identifies them, closed months, or the extremes that only rollups still know;
+-- and that nobody changes by what the rollups are kept, in which what was there before must be found again.
+-- That rollups follow, tests/it/sql/rollups.rs proves.
+
+begin;
+select plan(18);
+
+insert into public.organizations (id, name, slug) values ('aaaaaaaa-0000-4000-8000-00000000000a', 'Acme', 'acme');
+insert into public.org_members (org_id, user_id, role)
+  values ('aaaaaaaa-0000-4000-8000-00000000000a', 'aaaaaaaa-0000-4000-8000-000000000001', 'member');
+insert into public.workspaces (org_id, id, name, slug)
+  values ('aaaaaaaa-0000-4000-8000-00000000000a', 'aaaaaaaa-0000-4000-8000-00000000000b', 'Main', 'main');
+insert into public.stores (org_id, workspace_id, id, name, timezone)
+  values ('aaaaaaaa-0000-4000-8000-00000000000a', 'aaaaaaaa-0000-4000-8000-00000000000b',
+    'aaaaaaaa-0000-4000-8000-00000000000c', 'Store', 'America/New_York');
+
+create function pg_temp.send(p_on_conflict text, p_id text, p_value text, p_recorded_at text) returns jsonb language sql as $$
+  select api.ingest_events(
+    '{"sub": "aaaaaaaa-0000-4000-8000-000000000001", "org_id": "aaaaaaaa-0000-4000-8000-00000000000a", "user_role": "member"}',
+    array[p_id], '{sessions}', '{aaaaaaaa-0000-4000-8000-00000000000c}', array[p_value], '{null}', array[p_recorded_at], '{api}',
+    '{"{}"}', p_on_conflict
+  )::jsonb
+$$;
+create function pg_temp.day() returns table (count bigint, sum numeric, min numeric, max numeric, last numeric)
+  language sql as $$
+  select r.count, r.sum, r.min, r.max, r.last from public.metric_rollups r
+  where r.grain = 'day' and r.bucket_start = '2026-01-31T05:00:00Z'
+$$;
+
+set local role tally_ingest;
+-- One local day, of which the first part lies in January and the rest in February.
+select is(pg_temp.send('ignore', 'a', '9', '2026-01-31T20:00:00Z') ->> 'accepted', '1', 'the greatest, in January');
+select is(pg_temp.send('ignore', 'b', '1', '2026-02-01T01:00:00Z') ->> 'accepted', '1', 'the least, in February');
+select is(pg_temp.send('ignore', 'c', '5', '2026-02-01T02:00:00Z') ->> 'accepted', '1', 'the last, in February');
+reset role;
+
+-- January is closed, and its events are gone.
+insert into app.retention (org_id, closed_before) values ('aaaaaaaa-0000-4000-8000-00000000000a', '2026-02-01T00:00:00Z');
+delete from public.metric_events where recorded_at < '2026-02-01T00:00:00Z';
+
+set local role tally_ingest;
+select is(pg_temp.send('replace', 'c', '3', '2026-02-01T02:00:00Z') ->> 'replaced', '1', 'the last is restated');
+select results_eq('select * from pg_temp.day()', 'values (3::bigint, 13.0, 1.0, 9.0, 3.0)', 'the greatest is still known');
+select is(pg_temp.send('replace', 'b', '10', '2026-02-01T01:00:00Z') ->> 'replaced', '1', 'the least is restated');
+select is(pg_temp.send('replace', 'b', '4', '2026-02-01T01:00:00Z') ->> 'replaced', '1', 'and once more, as greatest');
+select results_eq('select * from pg_temp.day()', 'values (3::bigint, 16.0, 3.0, 9.0, 3.0)', 'the greatest is the closed one again');
+select is(
+  pg_temp.send('replace', 'a', '0', '2026-01-31T20:00:00Z') -> 'errors', '[{"index": 0, "code": "out_of_range"}]',
+  'in a closed month nothing is restated'
+);
+select is(
+  pg_temp.send('ignore', 'd', '0', '2026-01-31T23:59:59.999999Z') -> 'errors', '[{"index": 0, "code": "out_of_range"}]',
+  'nor recorded'
+);
+select is(
+  pg_temp.send('replace', 'e', '0', '1969-12-31T23:59:59Z') -> 'errors', '[{"index": 0, "code": "out_of_range"}]',
+  'nor before 1970'
+);
+
+select throws_ok($$update public.metric_events set event_id = 'x'$$, '42501', null, 'what identifies an event stays');
+select throws_ok('delete from public.metric_events', '42501', null, 'events are not deleted');
+reset role;
+
+select results_eq(
+  $$select count(*) from pg_inherits where inhparent = 'public.metric_events'::regclass$$,
+  $$select count(*) from pg_inherits
+      where inhparent = 'public.metric_events_org_id_store_id_metric_key_recorded_at_idx'::regclass$$,
+  'every partition, also those made since, has the index that a bucket is read by'
+);
+
+create function pg_temp.define(p_key text, p_dimensions text) returns void language sql as $$
+  insert into public.metric_definitions (org_id, key, display_name, unit, aggregation_method, category, metadata)
+  values ('aaaaaaaa-0000-4000-8000-00000000000a', p_key, 'Own', 'count', 'sum', 'test',
+    jsonb_build_object('rollup_dimensions', p_dimensions::jsonb))
+$$;
+select throws_like(
+  $$select pg_temp.define('sessions', '["country"]')$$, 'There are events of sessions%', 'what has events keeps its dimensions'
+);
+select lives_ok($$select pg_temp.define('sessions', '["channel"]')$$, 'an own definition with the same ones is taken');
+select lives_ok($$select pg_temp.define('page_views', '["country"]')$$, 'and any where there are no events yet');
+select lives_ok('delete from public.organizations', 'all of it goes with the organization');
+
+select * from finish();
+rollback;
