@@ -22,8 +22,8 @@ async fn handle(request: Request) -> Outgoing {
 async fn user_created(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::POST)?;
     let body = request.read_signed(MAX_BODY_BYTES).await?;
-    if let Decision::Provision { user_id, organization_name } = user_created::decide(&body)? {
-        let parameters = vec![user_id.to_string().into(), organization_name.into()];
+    if let Decision::Provision { user_id, person } = user_created::decide(&body)? {
+        let parameters = vec![user_id.to_string().into(), person.email.into(), person.profile.into()];
         postgres::SIGN_UP.call(&variable("database_url").await?, statements::PROVISION_USER, parameters).await?;
     }
     Reply::json(&serde_json::Map::new())

@@ -22,7 +22,10 @@ async fn handle(request: Request) -> Outgoing {
 async fn access_token(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::POST)?;
     let event = Event::read(&request.read_signed(MAX_BODY_BYTES).await?)?;
-    let parameters = vec![event.user_id.to_string().into(), event.organization_name().into()];
+    let person = event.person();
+    let may_provision = !event.is_anonymous();
+    let parameters =
+        vec![event.user_id.to_string().into(), person.email.into(), person.profile.into(), may_provision.into()];
     let found =
         postgres::HOOK.call(&variable("database_url").await?, statements::ACCESS_TOKEN_CLAIMS, parameters).await?;
     let organization: OrganizationClaims =

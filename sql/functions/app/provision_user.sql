@@ -13,6 +13,7 @@ declare
   v_name constant pg_catalog.text := left(coalesce(nullif(trim(p_organization_name), ''), 'My organization'), 200);
   v_slug pg_catalog.text := app.slug(v_name);
   v_org_id pg_catalog.uuid;
+  v_is_new pg_catalog.bool := true;
 begin
   loop
     -- Without a conflict target: either key may be taken, the user's or the slug's.
@@ -22,15 +23,17 @@ begin
     returning id into v_org_id;
     exit when v_org_id is not null;
 
-    if exists (select from public.organizations where signup_user_id = p_user_id) then
-      return false;
-    end if;
+    v_is_new := not exists (select from public.organizations where signup_user_id = p_user_id);
+    exit when not v_is_new;
     v_slug := app.slug(v_name) || '-' || substr(replace(gen_random_uuid()::pg_catalog.text, '-', ''), 1, 8);
   end loop;
 
-  insert into public.workspaces (org_id, name, slug) values (v_org_id, 'Default', 'default');
-  insert into public.org_members (org_id, user_id, role) values (v_org_id, p_user_id, 'owner');
-  return true;
+  if v_is_new then
+    insert into public.workspaces (org_id, name, slug) values (v_org_id, 'Default', 'default');
+    insert into public.org_members (org_id, user_id, role) values (v_org_id, p_user_id, 'owner');
+  end if;
+  update app.provisioning_failures set resolved_at = now() where user_id = p_user_id and resolved_at is null;
+  return v_is_new;
 end
 $$;
 

@@ -1,6 +1,7 @@
 //! `POST /hooks/access-token`.
 
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use uuid::Uuid;
 
 use crate::answer::{Answer, ask};
@@ -53,11 +54,15 @@ async fn an_anonymous_user_has_no_organization() {
 async fn a_removed_membership_is_not_in_the_token() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();
-    sqlx::query("delete from org_members where user_id = $1")
-        .bind(acme.user.id)
-        .execute(&mut bundle.database().await.unwrap())
+    let mut owner = bundle.database().await.unwrap();
+    // An organization keeps an owner, so another one comes first.
+    sqlx::query("insert into org_members (org_id, user_id, role) values ($1::uuid, $2, 'owner')")
+        .bind(&acme.org_id)
+        .bind(Uuid::new_v4())
+        .execute(&mut owner)
         .await
         .unwrap();
+    sqlx::query("delete from org_members where user_id = $1").bind(acme.user.id).execute(&mut owner).await.unwrap();
     let claims = json!({"sub": acme.user.id, "org_id": acme.org_id, "user_role": "owner"});
     assert_eq!(
         send(&bundle, &event(acme.user.id, &claims)).await.ok(),
@@ -87,6 +92,46 @@ async fn the_earliest_membership_counts_until_another_is_chosen() {
         .await
         .unwrap();
     assert_eq!(ask_for_claims().await, json!({"org_id": bolt.org_id, "user_role": "viewer"}));
+}
+
+#[tokio::test]
+async fn a_sign_up_that_waits_for_its_token_gets_one() {
+    let bundle = Bundle::start().await.unwrap();
+    let user_id = Uuid::new_v4();
+    let body = event(user_id, &json!({"sub": user_id}));
+    // The trigger has made the organization, in a transaction that ends only when the provider has its token.
+    let mut provider = bundle.database().await.unwrap();
+    let mut sign_up = provider.begin().await.unwrap();
+    sqlx::query("insert into auth.users (id) values ($1)").bind(user_id).execute(&mut *sign_up).await.unwrap();
+    assert_eq!(send(&bundle, &body).await.ok(), json!({"claims": {"sub": user_id}}));
+    sign_up.commit().await.unwrap();
+
+    assert_eq!(send(&bundle, &body).await.ok()["claims"]["user_role"], "owner");
+    let failures: i64 = sqlx::query_scalar("select count(*) from app.provisioning_failures")
+        .fetch_one(&mut bundle.database().await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(failures, 0);
+}
+
+#[tokio::test]
+async fn a_sign_up_that_fails_to_provision_still_gets_a_token() {
+    let bundle = Bundle::start().await.unwrap();
+    let mut owner = bundle.database().await.unwrap();
+    let forbid = "alter table organizations add constraint organizations_test_check check (false) not valid";
+    sqlx::raw_sql(forbid).execute(&mut owner).await.unwrap();
+    let user_id = Uuid::new_v4();
+    let body = event(user_id, &json!({"sub": user_id}));
+    assert_eq!(send(&bundle, &body).await.ok(), json!({"claims": {"sub": user_id}}));
+    let failed: Uuid = sqlx::query_scalar("select user_id from app.provisioning_failures where sqlstate = '23514'")
+        .fetch_one(&mut owner)
+        .await
+        .unwrap();
+    assert_eq!(failed, user_id);
+
+    let allow = "alter table organizations drop constraint organizations_test_check";
+    sqlx::raw_sql(allow).execute(&mut owner).await.unwrap();
+    assert_eq!(send(&bundle, &body).await.ok()["claims"]["user_role"], "owner");
 }
 
 #[tokio::test]

@@ -40,6 +40,22 @@ async fn a_sign_up_makes_organization_workspace_and_owner() {
 }
 
 #[tokio::test]
+async fn a_name_that_postgres_would_refuse_is_cleaned() {
+    let bundle = Bundle::start().await.unwrap();
+    let wile = user("Acme");
+    let mut body = payload(&wile);
+    body["user"]["email"] = json!("w\u{0}@acme.example");
+    body["user"]["user_metadata"] = json!({"company": " A\u{0}c\u{1}me ", "\u{0}": 7, "tags": ["\u{0}"]});
+    send(&bundle, &body).await.ok();
+    let name: String = sqlx::query_scalar("select name from organizations where signup_user_id = $1")
+        .bind(wile.id)
+        .fetch_one(&mut bundle.database().await.unwrap())
+        .await
+        .unwrap();
+    assert_eq!(name, "Acme");
+}
+
+#[tokio::test]
 async fn however_often_and_at_once_it_is_told_there_is_one() {
     let bundle = Bundle::start().await.unwrap();
     let wile = user("Acme");

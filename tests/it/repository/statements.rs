@@ -35,5 +35,5 @@ async fn each_role_can_send_its_own_statements_and_no_others() {
 }
 
 fn with_nulls(statement: &str) -> String {
-    (1..=9).fold(statement.to_owned(), |text, number| text.replace(&format!("${number}::"), "null::"))
+    (1..=10).fold(statement.to_owned(), |text, number| text.replace(&format!("${number}::"), "null::"))
 }

@@ -3,7 +3,7 @@
 //! The provider replaces the claims by what it is answered, so each claim that came in goes out again exactly as it was
 //! written, also those that this service does not know.
 
-use super::organization_name::{Profile, organization_name};
+use super::person::Person;
 use crate::problem::{Kind, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -54,13 +54,14 @@ impl Event {
         })
     }
 
-    /// What to call the organization of a user never seen; none for an anonymous user, who gets none.
-    pub fn organization_name(&self) -> Option<String> {
-        if self.claim::<bool>("is_anonymous").unwrap_or_default() {
-            return None;
-        }
-        let profile: Profile = self.claim("user_metadata").unwrap_or_default();
-        Some(organization_name(&profile, self.claim::<String>("email").as_deref()))
+    /// Whether the user has not said who they are: such a one gets no organization.
+    pub fn is_anonymous(&self) -> bool {
+        self.claim("is_anonymous").unwrap_or_default()
+    }
+
+    /// What the claims say of the person.
+    pub fn person(&self) -> Person {
+        Person::new(self.claim::<String>("email").as_deref(), self.claims.get("user_metadata").map(|raw| &**raw))
     }
 
     /// The claims with the organization's. What came in under those names is not ours, so it goes.
@@ -129,10 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn an_anonymous_user_has_no_organization_to_name() {
-        assert_eq!(event(r#"{"is_anonymous": true}"#).organization_name(), None);
-        assert_eq!(event(r#"{"email": "w@x.org"}"#).organization_name().unwrap(), "w's organization");
-        assert_eq!(event(r#"{"user_metadata": {"company": "Acme"}}"#).organization_name().unwrap(), "Acme");
+    fn the_claims_say_who_it_is() {
+        assert!(event(r#"{"is_anonymous": true}"#).is_anonymous());
+        let named = event(r#"{"is_anonymous": false, "email": "w@x.org", "user_metadata": {"company": "Acme"}}"#);
+        assert!(!named.is_anonymous());
+        let person = Person { email: Some("w@x.org".into()), profile: r#"{"company":"Acme"}"#.into() };
+        assert_eq!(named.person(), person);
+        assert!(!event("{}").is_anonymous());
+        assert_eq!(event(r#"{"email": 7}"#).person(), Person { email: None, profile: "{}".into() });
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the identity provider tells and asks: signed webhooks, new users, access tokens.
 
 pub mod access_token_hook;
-pub mod organization_name;
+pub mod person;
 pub mod user_created;
 pub mod webhook;
 

@@ -2,7 +2,7 @@
 //!
 //! The payload is Supabase Auth's `before-user-created` and `after-user-created` hook: `{"metadata": {"name"}, "user": {…}}`.
 
-use super::organization_name::{Profile, organization_name};
+use super::person::Person;
 use crate::problem::{Kind, Problem};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -15,8 +15,8 @@ pub enum Decision {
     Provision {
         /// The user.
         user_id: Uuid,
-        /// What to call the organization.
-        organization_name: String,
+        /// Who it is, which names the organization.
+        person: Person,
     },
     /// Nothing to make now: an anonymous user, or an id that may not last.
     Nothing,
@@ -40,7 +40,6 @@ struct User<'a> {
     id: Uuid,
     email: Option<String>,
     is_anonymous: Option<bool>,
-    // The application's, whatever it is: a profile that cannot be read is none, and no reason to refuse the user.
     #[serde(borrow)]
     user_metadata: Option<&'a RawValue>,
     app_metadata: Option<AppMetadata>,
@@ -64,8 +63,7 @@ pub fn decide(body: &[u8]) -> Result<Decision, Problem> {
     if user.is_anonymous.unwrap_or_default() || id_may_change {
         return Ok(Decision::Nothing);
     }
-    let profile: Profile = user.user_metadata.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
-    Ok(Decision::Provision { user_id: user.id, organization_name: organization_name(&profile, user.email.as_deref()) })
+    Ok(Decision::Provision { user_id: user.id, person: Person::new(user.email.as_deref(), user.user_metadata) })
 }
 
 #[cfg(test)]
@@ -92,8 +90,8 @@ mod tests {
 
     #[test]
     fn a_new_user_gets_an_organization() {
-        let expected =
-            Decision::Provision { user_id: USER.parse().unwrap(), organization_name: "w's organization".into() };
+        let person = Person { email: Some("w@acme.example".into()), profile: "{}".into() };
+        let expected = Decision::Provision { user_id: USER.parse().unwrap(), person };
         assert_eq!(decision(&payload("after-user-created", "google")), expected);
         assert_eq!(decision(&payload("before-user-created", "email")), expected);
     }

@@ -1,2 +1,2 @@
 -- POST /hooks/user-created.
-select api.provision_user($1::text::uuid, $2::text)
+select api.provision_user($1::text::uuid, $2::text, $3::text)
