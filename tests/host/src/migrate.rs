@@ -17,6 +17,8 @@ const OLDEST_SERVER: i32 = 15;
 /// Any number, the same for all migrators of this schema.
 const LOCK: i64 = 0x7461_6c6c_7968_6f75;
 const LOCK_LIMIT: Duration = Duration::from_secs(15 * 60);
+/// How long a statement waits for a lock: everybody who wants the same table waits behind it.
+const WAIT_LIMIT: Duration = Duration::from_secs(10);
 const TABLE: &str = "app.schema_migrations";
 
 /// One SQL file.
@@ -202,7 +204,8 @@ async fn lock(connection: &mut PgConnection) -> Result<()> {
         .execute(&mut *connection)
         .await
         .with_context(|| format!("another migrator has been at work for {} minutes", LOCK_LIMIT.as_secs() / 60))?;
-    sqlx::raw_sql("reset lock_timeout").execute(&mut *connection).await?;
+    let limit = format!("set lock_timeout = {}", WAIT_LIMIT.as_millis());
+    sqlx::raw_sql(AssertSqlSafe(limit)).execute(&mut *connection).await?;
     Ok(())
 }
 

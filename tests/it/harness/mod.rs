@@ -11,4 +11,4 @@ mod test_run;
 pub(crate) use app::{App, Setting, on_spin, start, start_local};
 pub(crate) use bundle::Bundle;
 pub(crate) use persona::Tenant;
-pub(crate) use test_run::{TestRun, repository, run};
+pub(crate) use test_run::{Database, TestRun, repository, run};
