@@ -1,3 +1,13 @@
-//! The database asked in its own language.
+//! The database asked in its own language, and judged by others.
 
+mod credentials;
+mod isolation;
+mod judges;
+mod last_owner;
+mod matrix;
+mod partitions;
 mod pgtap;
+mod plans;
+mod rollups;
+mod signup_races;
+mod sync_jobs;

@@ -70,6 +70,18 @@ async fn two_at_once_are_as_one() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_migration_does_not_wait_long_for_a_lock() -> Result<()> {
+    let database = run().await?.empty_database().await?;
+    let mut schema = schema();
+    schema.migrations[0].text =
+        "create table shimmed.notes as select pg_catalog.current_setting('lock_timeout') as text".to_owned();
+    schema.apply(&database.url).await?;
+    let asked = "select count(*) from shimmed.notes where text = '10s'";
+    assert_eq!(number(&database.url, asked).await?, 1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_changed_migration_is_refused() -> Result<()> {
     let database = run().await?.empty_database().await?;
     let url = &database.url;

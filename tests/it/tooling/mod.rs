@@ -2,4 +2,6 @@
 
 mod cluster;
 mod migrations;
+mod supabase;
+mod upgrades;
 mod watcher;

@@ -1,0 +1,37 @@
+-- Enough of everything that an index beats reading a table through: 1,000 organizations with five stores and two keys
+-- each, 120,000 events of four of them over the last half year, and their rollups.
+
+select app.provision_user(('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Company ' || n)
+from generate_series(1, 1000) as n;
+
+insert into public.stores (org_id, workspace_id, name)
+select w.org_id, w.id, 'Store ' || n
+from public.workspaces w
+cross join generate_series(1, 5) as n;
+
+insert into public.api_keys (org_id, name, key_hash, prefix, scopes)
+select o.id, 'Key', encode(sha256(convert_to(o.slug || n, 'UTF8')), 'hex'), 'tally_', '{metrics:read}'
+from public.organizations o
+cross join generate_series(1, 2) as n;
+
+select app.ensure_partition((date_trunc('month', now()) - make_interval(months => n))::date) from generate_series(0, 6) as n;
+
+insert into public.metric_events (org_id, store_id, source, event_id, recorded_at, metric_key, value, dimensions)
+select s.org_id, s.id, 'test', 'event-' || n, now() - n * interval '40 minutes', 'orders', n % 7 + 1,
+  jsonb_build_object('channel', case when n % 2 = 0 then 'web' else 'app' end)
+from public.stores s
+join public.organizations o on o.id = s.org_id and o.slug in ('company-1', 'company-2', 'company-3', 'company-4')
+cross join generate_series(1, 6000) as n;
+
+insert into public.metric_rollups
+  (org_id, store_id, metric_key, grain, bucket_start, currency, dimensions, count, sum, min, max, last, last_at)
+select e.org_id, e.store_id, e.metric_key, b.grain, b.start, '', e.dimensions,
+  count(*), sum(e.value), min(e.value), max(e.value), max(e.value), max(e.recorded_at)
+from public.metric_events e
+cross join lateral (
+  values ('15m', date_bin('15 minutes', e.recorded_at, '2000-01-01Z')), ('day', date_trunc('day', e.recorded_at, 'UTC'))
+) as b(grain, start)
+group by 1, 2, 3, 4, 5, 6, 7;
+
+-- With the partitions of the parent, and with what policies look up.
+analyze;

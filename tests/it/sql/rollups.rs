@@ -1,0 +1,422 @@
+//! Rollups equal the sums of the events, whatever came in which order from how many writers at once.
+//!
+//! Random histories: several connections send small batches of the same few events, new, again and restated. Afterwards all
+//! rollups are compared with what plain SQL makes of the events. A history that fails is named by its seed; `TALLY_SEED`
+//! tries that one first. What the writers' timing made of it may differ.
+
+use std::env;
+use std::ops::RangeInclusive;
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use uuid::Uuid;
+
+use crate::harness::{Database, run};
+
+/// How long histories are tried, and how many at least and at most.
+const TIME: Duration = Duration::from_secs(12);
+const HISTORIES: RangeInclusive<usize> = 8..=100;
+const WRITERS: usize = 4;
+
+/// Zones whose days are made differently: with summer time, at midnight and not, and at an offset of 45 minutes.
+const ZONES: [&str; 4] = ["America/New_York", "America/Havana", "Asia/Kathmandu", "Pacific/Chatham"];
+const METRICS: [(&str, &str, &str, &str); 6] = [
+    ("t_sum", "currency", "sum", r#"["channel"]"#),
+    ("t_count", "count", "count", "[]"),
+    ("t_avg", "count", "avg", r#"["channel", "kind"]"#),
+    ("t_min", "currency", "min", r#"["kind"]"#),
+    ("t_max", "count", "max", r#"["channel"]"#),
+    ("t_last", "count", "last", r#"["channel"]"#),
+];
+/// Instants where days, months and offsets change; a history keeps to one or two of these.
+const TIMES: [&[&str]; 5] = [
+    &[
+        "2025-11-02T03:59:59.999999Z",
+        "2025-11-02T04:00:00Z", // the day begins in New York and Havana
+        "2025-11-02T04:59:59Z",
+        "2025-11-02T05:30:00Z", // after midnight for the second time in Havana
+        "2025-11-02T06:10:00Z",
+        "2025-11-03T04:30:00Z", // the 25th hour of the day
+        "2025-11-03T05:00:00Z",
+    ],
+    &[
+        "2026-03-08T05:00:00Z", // 00:00 is 01:00 in Havana
+        "2026-03-08T06:59:59.999999Z",
+        "2026-03-08T07:00:00Z", // 02:00 is 03:00 in New York
+        "2026-03-09T03:59:59.999999Z",
+        "2026-03-09T04:30:00Z", // the next day, after 23 hours
+    ],
+    &[
+        "2026-04-04T10:14:59Z",
+        "2026-04-04T10:15:00Z", // the day begins in Chatham
+        "2026-04-04T14:45:00Z", // 03:45 is 02:45
+        "2026-04-05T11:00:00Z", // the 25th hour
+        "2026-04-05T11:15:00Z",
+    ],
+    &["2026-01-31T23:59:59.999999Z", "2026-02-01T00:00:00Z", "2026-02-01T04:59:59Z", "1999-12-31T23:59:59Z"],
+    &["2026-05-05T18:14:59Z", "2026-05-05T18:15:00Z", "2026-05-06T18:14:59.999999Z"], // days of Kathmandu
+];
+
+/// What plain SQL makes of the events. A day begins with the first quarter hour of its date.
+const EXPECTED: &str = "
+    with event as (
+      select e.*, s.timezone, (e.recorded_at at time zone s.timezone)::date as day
+      from public.metric_events e join public.stores s on s.org_id = e.org_id and s.id = e.store_id
+      where e.org_id = $1
+    ),
+    day_start as (
+      select d.timezone, d.day, min(g.instant) as start
+      from (select distinct timezone, day from event) d,
+        generate_series((d.day - 1)::timestamp at time zone 'UTC', (d.day + 2)::timestamp at time zone 'UTC', '15 minutes')
+          as g(instant)
+      where (g.instant at time zone d.timezone)::date = d.day
+      group by d.timezone, d.day
+    ),
+    placed as (
+      select e.*, '15m' as grain, to_timestamp(floor(extract(epoch from e.recorded_at) / 900) * 900) as start from event e
+      union all
+      select e.*, 'day', d.start from event e join day_start d using (timezone, day)
+    ),
+    expected as (
+      select
+        p.org_id, p.store_id, p.metric_key, p.grain, p.start, coalesce(p.currency, '') as currency,
+        (
+          select coalesce(jsonb_object_agg(f.key, f.value), '{}') from jsonb_each(p.dimensions) f
+          where f.key in (
+            select jsonb_array_elements_text(m.metadata -> 'rollup_dimensions') from public.metric_definitions m
+            where m.key = p.metric_key and m.org_id = p.org_id
+          )
+        ) as dimensions,
+        count(*) as count, sum(p.value) as sum, min(p.value) as min, max(p.value) as max,
+        (array_agg(p.value order by p.recorded_at desc, p.value desc))[1] as last, max(p.recorded_at) as last_at
+      from placed p group by 1, 2, 3, 4, 5, 6, 7
+    ),
+    kept as (
+      select
+        org_id, store_id, metric_key, grain, bucket_start, currency, dimensions, count, sum, min, max, last, last_at
+      from public.metric_rollups where org_id = $1
+    )
+    select 'missing: ' || x::text from (select * from expected except all select * from kept) x
+    union all
+    select 'too much: ' || x::text from (select * from kept except all select * from expected) x
+    order by 1";
+
+#[tokio::test]
+async fn rollups_equal_the_events_after_any_history() {
+    let database = run().await.unwrap().new_database().await.unwrap();
+    let end = Instant::now() + TIME;
+    let mut random = Random(Uuid::new_v4().as_u64_pair().0);
+    let mut seed = env::var("TALLY_SEED").ok().map_or_else(|| random.next(), |text| text.parse().unwrap());
+    let mut writers = join_all((0..WRITERS).map(|_| writer(&database))).await;
+    let (mut histories, mut totals) = (0, Receipt::default());
+    while histories < *HISTORIES.start() || histories < *HISTORIES.end() && Instant::now() < end {
+        let org = Organization::found(&database).await;
+        let receipts = history(&mut writers, &org, &mut Random(seed)).await;
+        let receipts = receipts.unwrap_or_else(|error| panic!("TALLY_SEED={seed}: {error}"));
+        assert_eq!(org.difference(&database).await, Vec::<String>::new(), "TALLY_SEED={seed}");
+        assert_eq!(receipts.accepted, org.events(&database).await, "TALLY_SEED={seed}");
+        totals.add(&receipts);
+        histories += 1;
+        seed = random.next();
+    }
+    println!("{histories} histories: {totals:?}");
+    assert!(totals.accepted > 0 && totals.replaced > 0 && totals.duplicates > 0, "{totals:?}");
+}
+
+/// Lets all writers send their batches at once.
+async fn history(
+    writers: &mut [PgConnection],
+    org: &Organization,
+    random: &mut Random,
+) -> Result<Receipt, sqlx::Error> {
+    let space = Space::of(org, random);
+    let sending = writers.iter_mut().map(|writer| {
+        let batches: Vec<Batch> = (0..=random.below(12)).map(|_| space.batch(random)).collect();
+        async move {
+            let mut receipts = Receipt::default();
+            for batch in batches {
+                receipts.add(&batch.send(org, writer).await?);
+            }
+            Ok::<_, sqlx::Error>(receipts)
+        }
+    });
+    let mut receipts = Receipt::default();
+    for of_one in join_all(sending).await {
+        receipts.add(&of_one?);
+    }
+    Ok(receipts)
+}
+
+#[tokio::test]
+async fn of_two_restatements_at_once_one_counts_as_a_whole() {
+    let database = run().await.unwrap().new_database().await.unwrap();
+    let org = Organization::found(&database).await;
+    let (mut one, mut two) = (writer(&database).await, writer(&database).await);
+    let ids: Vec<String> = (0..100).map(|index| format!("order-{index}")).collect();
+    let batch = |value: &str, reversed: bool| {
+        let mut events: Vec<Event> = ids.iter().map(|id| Event::new(&org.stores[0], id, "t_max", value)).collect();
+        if reversed {
+            events.reverse();
+        }
+        Batch { on_conflict: "replace", events }
+    };
+    batch("0", false).send(&org, &mut one).await.unwrap();
+    for turn in 1..20 {
+        let (first, second) = (batch(&turn.to_string(), false), batch(&format!("-{turn}"), true));
+        let (first, second) = futures::join!(first.send(&org, &mut one), second.send(&org, &mut two));
+        assert_eq!((first.unwrap().replaced, second.unwrap().replaced), (100, 100));
+        let values: Vec<String> =
+            org.texts(&database, "select distinct value::text from metric_events where org_id = $1").await;
+        assert!(values == [turn.to_string()] || values == [format!("-{turn}")], "{values:?}");
+        assert_eq!(org.difference(&database).await, Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn a_restatement_wins_over_the_event_it_races_with() {
+    let database = run().await.unwrap().new_database().await.unwrap();
+    let org = Organization::found(&database).await;
+    let (mut one, mut two) = (writer(&database).await, writer(&database).await);
+    for turn in 0..30 {
+        let batch = |on_conflict: &'static str, value: &str| {
+            let event = |index| Event::new(&org.stores[1], &format!("{turn}-{index}"), "t_last", value);
+            Batch { on_conflict, events: (0..20).map(event).collect() }
+        };
+        let (plain, restated) = (batch("ignore", "1"), batch("replace", "2"));
+        let (plain, restated) = futures::join!(plain.send(&org, &mut one), restated.send(&org, &mut two));
+        assert_eq!(plain.unwrap().accepted + restated.unwrap().accepted, 20);
+        let values = org.texts(&database, "select distinct value::text from metric_events where org_id = $1").await;
+        assert_eq!(values, ["2"]);
+        assert_eq!(org.difference(&database).await, Vec::<String>::new());
+    }
+}
+
+/// The greatest of a bucket is taken away while another writer has not committed yet what it added, or what it took.
+#[tokio::test]
+async fn who_waits_for_a_rollup_sees_what_the_other_made_of_it() {
+    let database = run().await.unwrap().new_database().await.unwrap();
+    let org = Organization::found(&database).await;
+    let send = |on_conflict: &'static str, events: &[(&str, &str)]| {
+        let event = |(id, value): &(&str, &str)| Event::new(&org.stores[2], id, "t_max", value);
+        Batch { on_conflict, events: events.iter().map(event).collect() }
+    };
+    for (first, second, max) in [
+        (send("ignore", &[("new", "10")]), send("replace", &[("high", "1")]), "10"),
+        (send("replace", &[("high", "1")]), send("ignore", &[("new", "5")]), "5"),
+        (send("replace", &[("high", "1")]), send("replace", &[("low", "0"), ("middle", "2")]), "2"),
+        (send("replace", &[("high", "1"), ("low", "1"), ("middle", "1")]), send("replace", &[("high", "3")]), "3"),
+    ] {
+        org.clear(&database).await;
+        let (mut one, mut two) = (writer(&database).await, writer(&database).await);
+        send("ignore", &[("low", "1"), ("middle", "4"), ("high", "8")]).send(&org, &mut one).await.unwrap();
+        let mut open = one.begin().await.unwrap();
+        first.send(&org, &mut open).await.unwrap();
+        let commit = async {
+            until_somebody_waits(&database).await;
+            open.commit().await.unwrap();
+        };
+        let (_, second) = futures::join!(commit, second.send(&org, &mut two));
+        second.unwrap();
+        assert_eq!(org.difference(&database).await, Vec::<String>::new());
+        let kept = org.texts(&database, "select distinct max::text from metric_rollups where org_id = $1").await;
+        assert_eq!(kept, [max]);
+    }
+}
+
+async fn until_somebody_waits(database: &Database) {
+    let mut connection = PgConnection::connect(&database.url).await.unwrap();
+    let query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    while sqlx::query_scalar::<_, i64>(query).fetch_one(&mut connection).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn writer(database: &Database) -> PgConnection {
+    let secrets = &run().await.unwrap().secrets;
+    let variables = tally_host::roles::variables(&database.url, secrets).unwrap();
+    PgConnection::connect(&variables["ingest_database_url"]).await.unwrap()
+}
+
+/// An organization with a store in each zone and a metric of each method.
+struct Organization {
+    id: Uuid,
+    stores: Vec<String>,
+    authority: String,
+}
+
+impl Organization {
+    async fn found(database: &Database) -> Self {
+        let mut connection = PgConnection::connect(&database.url).await.unwrap();
+        let (id, user) = (Uuid::new_v4(), Uuid::new_v4());
+        let found = "
+            with org as (insert into public.organizations (id, name, slug) values ($1, 'Acme', 'acme-' || $1) returning id),
+            member as (insert into public.org_members (org_id, user_id, role) select id, $2, 'member' from org),
+            workspace as (insert into public.workspaces (org_id, name, slug) select id, 'Main', 'main' from org returning org_id, id)
+            insert into public.stores (org_id, workspace_id, name, timezone)
+            select w.org_id, w.id, z.name, z.name from workspace w, unnest($3::text[]) as z(name) returning id::text";
+        let query = sqlx::query_scalar(found).bind(id).bind(user).bind(ZONES.as_slice());
+        let stores = query.fetch_all(&mut connection).await.unwrap();
+        for (key, unit, method, dimensions) in METRICS {
+            let define = "
+                insert into public.metric_definitions
+                  (org_id, key, display_name, unit, aggregation_method, category, metadata)
+                values ($1, $2, $2, $3, $4, 'test', jsonb_build_object('rollup_dimensions', $5::jsonb))";
+            let query = sqlx::query(define).bind(id).bind(key).bind(unit).bind(method).bind(dimensions);
+            query.execute(&mut connection).await.unwrap();
+        }
+        connection.close().await.unwrap();
+        Self { id, stores, authority: json!({"sub": user, "org_id": id, "user_role": "member"}).to_string() }
+    }
+
+    async fn texts(&self, database: &Database, query: &str) -> Vec<String> {
+        let mut connection = PgConnection::connect(&database.url).await.unwrap();
+        let found = sqlx::query_scalar(AssertSqlSafe(query.to_owned())).bind(self.id).fetch_all(&mut connection).await;
+        connection.close().await.unwrap();
+        found.unwrap()
+    }
+
+    /// Rollups that are missing, wrong or too many.
+    async fn difference(&self, database: &Database) -> Vec<String> {
+        self.texts(database, EXPECTED).await
+    }
+
+    async fn events(&self, database: &Database) -> u64 {
+        let query = "select count(*)::text from public.metric_events where org_id = $1";
+        self.texts(database, query).await[0].parse().unwrap()
+    }
+
+    async fn clear(&self, database: &Database) {
+        for table in ["metric_events", "metric_rollups"] {
+            self.texts(database, &format!("delete from public.{table} where org_id = $1 returning ''")).await;
+        }
+    }
+}
+
+/// What the events of a history are made of: few of everything, so that they meet.
+struct Space {
+    stores: Vec<String>,
+    ids: usize,
+    times: Vec<&'static str>,
+    metrics: usize,
+    most_events: usize,
+    replaced_in_100: usize,
+}
+
+impl Space {
+    fn of(org: &Organization, random: &mut Random) -> Self {
+        let times = (0..=random.below(2)).flat_map(|_| random.pick(&TIMES).iter().copied()).collect();
+        Self {
+            stores: (0..=random.below(3)).map(|_| random.pick(&org.stores)).collect(),
+            ids: 1 + random.below(12),
+            times,
+            metrics: 1 + random.below(METRICS.len()),
+            most_events: 1 + random.below(25),
+            replaced_in_100: random.below(101),
+        }
+    }
+
+    fn batch(&self, random: &mut Random) -> Batch {
+        let values = ["-1.5", "0", "0.10", "1", "2", "2.00", "1000000000000000000000.000000000000000001"];
+        let dimensions =
+            ["{}", r#"{"channel": "web"}"#, r#"{"channel": "app", "kind": 1}"#, r#"{"kind": true, "note": "x"}"#];
+        let on_conflict = if random.below(100) < self.replaced_in_100 { "replace" } else { "ignore" };
+        let length = 1 + random.below(self.most_events);
+        let event = |_| Event {
+            store: random.pick(&self.stores),
+            id: random.below(self.ids).to_string(),
+            metric: METRICS[random.below(self.metrics)].0,
+            value: random.pick(&values).to_owned(),
+            currency: random.pick(&[None, Some("USD"), Some("EUR")]),
+            recorded_at: random.pick(&self.times),
+            dimensions: random.pick(&dimensions),
+        };
+        Batch { on_conflict, events: (0..length).map(event).collect() }
+    }
+}
+
+/// An event to be sent.
+struct Event {
+    store: String,
+    id: String,
+    metric: &'static str,
+    value: String,
+    currency: Option<&'static str>,
+    recorded_at: &'static str,
+    dimensions: &'static str,
+}
+
+impl Event {
+    fn new(store: &str, id: &str, metric: &'static str, value: &str) -> Self {
+        let (store, id, value) = (store.to_owned(), id.to_owned(), value.to_owned());
+        Self { store, id, metric, value, currency: None, recorded_at: "2026-10-05T10:00:00Z", dimensions: "{}" }
+    }
+}
+
+/// Events to be sent together.
+struct Batch {
+    on_conflict: &'static str,
+    events: Vec<Event>,
+}
+
+#[derive(Debug, Default)]
+struct Receipt {
+    accepted: u64,
+    duplicates: u64,
+    replaced: u64,
+}
+
+impl Receipt {
+    fn add(&mut self, other: &Self) {
+        self.accepted += other.accepted;
+        self.duplicates += other.duplicates;
+        self.replaced += other.replaced;
+    }
+}
+
+impl Batch {
+    /// Sends it as the function does, and holds that every event was taken somehow.
+    async fn send(&self, org: &Organization, connection: &mut PgConnection) -> Result<Receipt, sqlx::Error> {
+        let column = |field: fn(&Event) -> &str| self.events.iter().map(field).collect::<Vec<_>>();
+        let query = sqlx::query_scalar(tally_core::statements::INGEST_EVENTS)
+            .bind(&org.authority)
+            .bind(column(|event| &event.id))
+            .bind(column(|event| event.metric))
+            .bind(column(|event| &event.store))
+            .bind(column(|event| &event.value))
+            .bind(self.events.iter().map(|event| event.currency).collect::<Vec<_>>())
+            .bind(column(|event| event.recorded_at))
+            .bind(column(|_| "test"))
+            .bind(column(|event| event.dimensions))
+            .bind(self.on_conflict);
+        let text: String = query.fetch_one(connection).await?;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        let count = |field: &str| answer[field].as_u64().unwrap();
+        assert_eq!(answer["errors"], json!([]));
+        let receipt =
+            Receipt { accepted: count("accepted"), duplicates: count("duplicates"), replaced: count("replaced") };
+        assert_eq!(receipt.accepted + receipt.duplicates + receipt.replaced, self.events.len() as u64, "{text}");
+        Ok(receipt)
+    }
+}
+
+/// Splitmix64: the same numbers for the same seed.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).unwrap()
+    }
+
+    fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len())].clone()
+    }
+}
