@@ -58,7 +58,7 @@ create table public.quarantined_events (
   constraint quarantined_events_pkey primary key (org_id, id),
   constraint quarantined_events_body_check check (octet_length(body) <= 65536)
 );
-comment on table public.quarantined_events is 'Events that were taken and could not be counted, with the reason, until they are replayed or discarded';
+comment on table public.quarantined_events is 'For events that could not be counted, with the reason, until they are replayed or discarded';
 comment on column public.quarantined_events.store_id is 'The store as the event names it; no foreign key, since it may be one that is not there';
 comment on column public.quarantined_events.source is 'The source as the event names it';
 comment on column public.quarantined_events.event_id is 'The id as the event names it';

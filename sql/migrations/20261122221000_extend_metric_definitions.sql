@@ -13,11 +13,13 @@ create function app.are_dimensions(p_names jsonb) returns boolean
       count(*) <= 8
       and count(*) = count(distinct n.name)
       and coalesce(bool_and(jsonb_typeof(n.name) = 'string' and octet_length(n.name #>> '{}') between 1 and 63), true)
+      -- With values of 255 bytes each they still fit into an entry of the rollups' index.
+      and coalesce(sum(octet_length(n.name #>> '{}')), 0) <= 256
     from jsonb_array_elements(case when jsonb_typeof(p_names) = 'array' then p_names else '[]' end) as n(name)
   );
 
 comment on function app.are_dimensions(jsonb) is
-  'Whether these are at most 8 different names: rollups are kept for each combination of their values';
+  'Whether these are at most 8 different names of 256 bytes in all: rollups are kept for each combination of their values';
 grant execute on function app.are_dimensions(jsonb) to authenticated, service_role;
 
 -- What nothing checked before is put right, or it could not be migrated: an empty name becomes the key, what is too long is
@@ -37,13 +39,15 @@ from (
   cross join lateral (
     select coalesce(jsonb_agg(n.name order by n.position), '[]') as dimensions
     from (
-      select e.value #>> '{}' as name, min(e.position) as position
+      select e.value #>> '{}' as name, min(e.position) as position,
+        sum(octet_length(e.value #>> '{}')) over (order by min(e.position)) as bytes
       from jsonb_array_elements(given.metadata -> 'rollup_dimensions') with ordinality as e(value, position)
       where jsonb_typeof(e.value) = 'string' and octet_length(e.value #>> '{}') between 1 and 63
       group by 1
       order by 2
       limit 8
     ) as n
+    where n.bytes <= 256
   ) as named
 ) as m
 where m.id = d.id

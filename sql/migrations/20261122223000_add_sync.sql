@@ -80,7 +80,14 @@ create table public.sync_jobs (
   constraint sync_jobs_stream_check check (stream ~ '^[a-z][a-z0-9_]{0,62}$'),
   constraint sync_jobs_cursor_check check (octet_length(cursor::text) <= 65536),
   constraint sync_jobs_priority_check check (priority between 0 and 1000),
-  constraint sync_jobs_every_check check (every between '1 minute' and '1 year'),
+  -- No part of it negative: '-1 month 30 days' counts as nothing here and as a day back when it is added to a date.
+  constraint sync_jobs_every_check check (
+    every between '1 minute' and '1 year'
+    and least(
+      extract(year from every), extract(month from every), extract(day from every),
+      extract(hour from every), extract(minute from every), extract(second from every)
+    ) >= 0
+  ),
   constraint sync_jobs_attempts_check check (attempts >= 0 and max_attempts between 1 and 100),
   constraint sync_jobs_worker_check check (length(worker) between 1 and 200),
   constraint sync_jobs_lease_check check (

@@ -2,7 +2,7 @@
 -- other is tested in tests/it/sql/partitions.rs.
 
 begin;
-select plan(38);
+select plan(41);
 
 -- Fixtures, by the code that makes them in production: an organization of each plan, with a store.
 create temporary table tenant (tier public.plan_tier, user_id uuid, org_id uuid, store_id uuid);
@@ -77,7 +77,7 @@ select set_eq(
   array(select pg_temp.month(m) from generate_series(-3, 0) m),
   'and no others'
 );
-set local role service_role;
+set local role tally_owner;
 select throws_ok(
   $$insert into public.metric_events (org_id, store_id, source, event_id, recorded_at, metric_key, value)
       select org_id, store_id, 'test', 'x', '2001-01-01', 'orders', 1 from tenant$$,
@@ -241,6 +241,10 @@ select throws_ok('select app.maintain()', '42501', null, 'a tenant does not main
 select throws_ok('select from app.retention', '42501', null, 'and sees nothing of it');
 set local role service_role;
 select is(app.maintain() ->> 'again', 'false', 'service_role does');
+select throws_ok(
+  format('select app.maintain(%s, %s)', rows, organizations), '22023', null, 'not for nothing: ' || rows
+)
+from (values ('0', '0'), ('-1', '5'), ('null', 'null')) as nothing(rows, organizations);
 set local role none;
 
 select * from finish();

@@ -3,7 +3,7 @@
 -- Supabase's `authenticated`, with the claims that PostgREST would set.
 
 begin;
-select plan(74);
+select plan(75);
 
 -- Acme: 1 its founder, 2 another owner, 3 an admin, 4 a member, 5 a viewer who manages the workspace. Bolt: 6.
 create function pg_temp.id(p_number integer) returns uuid language sql immutable
@@ -226,6 +226,10 @@ select throws_ok(
 );
 select throws_ok(
   $$update public.organizations set plan_tier = 'enterprise'$$, '42501', null, 'owner: no plan by hand'
+);
+select throws_ok(
+  $$update public.organizations set white_label_config = jsonb_build_object('logo', repeat('x', 65536))$$, '23514', null,
+  'owner: no configuration without end'
 );
 reset role;
 alter table public.organizations disable trigger organizations_touch_updated_at;

@@ -1,7 +1,7 @@
 -- Definitions: the standard catalogue is sound, an organization's own are bounded, and no ratio is left that cannot be answered.
 
 begin;
-select plan(49);
+select plan(51);
 
 -- The standard catalogue.
 select is_empty(
@@ -94,6 +94,7 @@ from (values
   ('["channel", 7]', 'a dimension that is no text'),
   ('[""]', 'a dimension without a name'),
   (jsonb_build_array(repeat('d', 64)), 'a long name of a dimension'),
+  (to_jsonb(array(select n || repeat('d', 51) from generate_series(1, 5) n)), 'names of more than 256 bytes in all'),
   ('{"channel": true}', 'dimensions that are no list'),
   ('null', 'dimensions that are null')
 ) as d(names, reason);
@@ -135,8 +136,13 @@ select throws_ok(
   $$update public.metric_definitions set unit = 'currency' where key = 'stock'$$,
   'The ratio value of revenue (currency) and stock (currency) has the unit ratio.', 'as what it is'
 );
+select lives_ok(
+  $$update public.metric_definitions set metadata = '{"rollup_dimensions": ["shelf"]}' where key = 'stock'$$,
+  'what it is rolled up by changes while it has no events'
+);
 select throws_ok(
-  $$update public.metric_definitions set metadata = '{}' where key = 'stock'$$, '42501', null, 'metadata is not changed by hand'
+  $$update public.metric_definitions set metadata = '{"numerator": "stock", "denominator": "turnover"}' where key = 'turnover'$$,
+  'The ratio turnover cannot stand on turnover, which is a ratio too.', 'the sides of a ratio change within the same rules'
 );
 select throws_ok(
   $$select pg_temp.ratio('orders', 'clicks', 'sessions')$$,

@@ -3,7 +3,7 @@
 -- That rollups follow, tests/it/sql/rollups.rs proves.
 
 begin;
-select plan(18);
+select plan(29);
 
 insert into public.organizations (id, name, slug) values ('aaaaaaaa-0000-4000-8000-00000000000a', 'Acme', 'acme');
 insert into public.org_members (org_id, user_id, role)
@@ -73,11 +73,57 @@ create function pg_temp.define(p_key text, p_dimensions text) returns void langu
   values ('aaaaaaaa-0000-4000-8000-00000000000a', p_key, 'Own', 'count', 'sum', 'test',
     jsonb_build_object('rollup_dimensions', p_dimensions::jsonb))
 $$;
+-- A rollup as an event would have left it.
+create function pg_temp.rolled_up(p_key text) returns void language sql as $$
+  insert into public.metric_rollups
+    (org_id, store_id, metric_key, grain, bucket_start, currency, dimensions, count, sum, min, max, last, last_at)
+  select org_id, store_id, p_key, grain, bucket_start, currency, '{}', count, sum, min, max, last, last_at
+  from public.metric_rollups
+  limit 1
+$$;
 select throws_like(
   $$select pg_temp.define('sessions', '["country"]')$$, 'There are events of sessions%', 'what has events keeps its dimensions'
 );
 select lives_ok($$select pg_temp.define('sessions', '["channel"]')$$, 'an own definition with the same ones is taken');
+select lives_ok($$select pg_temp.define('own', '[]')$$, 'a metric of its own, without dimensions');
+select pg_temp.rolled_up('own');
+select lives_ok($$delete from public.metric_definitions where key = 'own'$$, 'may go');
+select throws_like(
+  $$select pg_temp.define('own', '["country"]')$$, 'There are events of own%', 'and does not come back with others'
+);
 select lives_ok($$select pg_temp.define('page_views', '["country"]')$$, 'and any where there are no events yet');
+
+set local role service_role;
+create function pg_temp.days() returns setof text language sql as $$
+  select concat_ws(' ', bucket_start at time zone 'UTC', metric_key, count, sum, min, max, last, last_at at time zone 'UTC')
+  from public.metric_rollups r
+  where r.store_id = 'aaaaaaaa-0000-4000-8000-00000000000c' and r.grain = 'day' and metric_key <> 'own'
+  order by 1
+$$;
+create temporary table day as select * from pg_temp.days();
+select lives_ok($$update public.stores set timezone = 'Asia/Kathmandu'$$, 'a store moves to another zone');
+select results_ne('select * from pg_temp.days()', 'select * from day', 'where its days are others');
+select results_eq(
+  $$select sum(count), sum(sum) from public.metric_rollups where grain = 'day' and metric_key <> 'own'$$,
+  $$select sum(count), sum(sum) from public.metric_rollups where grain = '15m' and metric_key <> 'own'$$,
+  'which count all of the quarter hours'
+);
+select is_empty(
+  $$select from public.metric_rollups
+    where grain = 'day' and (bucket_start at time zone 'Asia/Kathmandu')::time <> '00:00'$$,
+  'from midnight there'
+);
+select lives_ok($$update public.stores set timezone = 'America/New_York'$$, 'and back');
+select results_eq('select * from pg_temp.days()', 'select * from day', 'to the very same days');
+select throws_like(
+  $$update public.stores set id = gen_random_uuid()$$, 'What a row of stores is known by does not change%', 'and its id'
+);
+select throws_like(
+  $$update public.metric_definitions set key = 'other' where key = 'sessions'$$,
+  'What a row of metric_definitions is known by does not change%', 'as a metric its key'
+);
+reset role;
+
 select lives_ok('delete from public.organizations', 'all of it goes with the organization');
 
 select * from finish();

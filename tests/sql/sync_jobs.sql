@@ -2,7 +2,7 @@
 -- not pass inside a transaction, so a job is made due by hand. What workers do to each other at the same time is in tests/it.
 
 begin;
-select plan(94);
+select plan(102);
 
 -- Acme and Bolt, with an owner, a member and a connection each.
 select app.provision_user('aaaaaaaa-0000-4000-8000-000000000001', 'Acme');
@@ -138,12 +138,32 @@ select throws_ok('select app.cancel_sync_job(gen_random_uuid())', 'TH003', null,
 select pg_temp.owner('acme');
 select lives_ok($$select app.schedule_sync_job(pg_temp.connection('acme'), 'orders', '1 hour')$$, 'owner: schedules');
 select is(
-  app.schedule_sync_job(pg_temp.connection('acme'), 'orders', '2 hours', 50), pg_temp.job('orders'), 'once more: the same job'
+  app.schedule_sync_job(pg_temp.connection('acme'), 'orders', '2 hours', 150), pg_temp.job('orders'), 'once more: the same job'
 );
 select results_eq(
-  'select every, priority, status from public.sync_jobs', $$values (interval '2 hours', 50::bigint, 'pending'::public.sync_status)$$,
+  'select every, priority, status from public.sync_jobs', $$values (interval '2 hours', 150::bigint, 'pending'::public.sync_status)$$,
   'with what was asked last'
 );
+select throws_ok(
+  $$select app.schedule_sync_job(pg_temp.connection('acme'), 'first', null, 99)$$, '22023', 'A priority is at least 100.',
+  'owner: not before the jobs of others'
+);
+select throws_ok(
+  format('select app.schedule_sync_job(pg_temp.connection(%L), %L, %L)', 'acme', 'often', every), '23514', null,
+  'owner: no interval that leads back: ' || every
+)
+from unnest(array['-1 month 30 days 1 minute', '2 days -47:59', '59 seconds', '13 months']) as every;
+select lives_ok(
+  $$select app.schedule_sync_job(pg_temp.connection('acme'), 'stream_' || n) from generate_series(1, 999) n$$,
+  'owner: a thousand unfinished jobs'
+);
+select throws_ok(
+  $$select app.schedule_sync_job(pg_temp.connection('acme'), 'stream_1000')$$, '54000', null, 'owner: and no more'
+);
+select lives_ok($$select app.schedule_sync_job(pg_temp.connection('acme'), 'stream_999')$$, 'owner: but what there is, again');
+reset role;
+delete from public.sync_jobs where stream like 'stream%';
+set local role authenticated;
 select throws_ok(
   $$select app.schedule_sync_job(pg_temp.connection('bolt'), 'orders')$$, 'TH013', null, 'owner: nothing of another organization'
 );

@@ -24,5 +24,6 @@ end
 $$;
 
 comment on function app.create_api_key(uuid, text, text[], uuid) is 'Makes an API key; answers the key, which is kept nowhere';
+grant execute on function app.create_api_key(uuid, text, text[], uuid) to service_role;
 
 reset role;

@@ -4,33 +4,38 @@
 -- What counts is what an organization uses, its own definition or else the standard one: so its own may come and go where
 -- both declare the same.
 
+-- Security definer: who may change a definition need not have a right to the lock on all events.
+
 set role tally_owner;
 
 create or replace function app.keep_rollup_dimensions() returns trigger
-  language plpgsql volatile set search_path = ''
+  language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  c_none constant jsonb := '[]';
+  c_none constant pg_catalog.jsonb := '[]';
   v_row constant public.metric_definitions := coalesce(new, old);
-  v_standard constant jsonb := (
+  v_standard constant pg_catalog.jsonb := (
     select coalesce(d.metadata -> 'rollup_dimensions', c_none)
     from public.metric_definitions d
     where d.org_id is null and d.key = v_row.key and v_row.org_id is not null
   );
-  v_before constant jsonb := coalesce(
-    case when tg_op <> 'INSERT' then coalesce(old.metadata -> 'rollup_dimensions', c_none) end, v_standard
+  v_before constant pg_catalog.jsonb := coalesce(
+    case when tg_op <> 'INSERT' then coalesce(old.metadata -> 'rollup_dimensions', c_none) end, v_standard, c_none
   );
-  v_after constant jsonb := coalesce(
+  v_after constant pg_catalog.jsonb := coalesce(
     case when tg_op <> 'DELETE' then coalesce(new.metadata -> 'rollup_dimensions', c_none) end, v_standard, c_none
   );
 begin
-  -- A metric that nobody could use before has no rollups; the order of the dimensions means nothing.
-  if v_before is null or v_before @> v_after and v_after @> v_before then
+  -- Without a definition, app.roll_up goes by no dimensions; their order means nothing.
+  if v_before @> v_after and v_after @> v_before then
     return null;
   end if;
+  -- Waits for the batches under way, which read the definition after they took their lock: one organization's
+  -- (app.closed_before), or all (app.ensure_months).
   if v_row.org_id is not null then
-    -- Waits for the batches under way, which read the definition at their beginning (app.closed_before).
-    perform pg_advisory_xact_lock(1413565516, hashtext(v_row.org_id::text));
+    perform pg_advisory_xact_lock(1413565516, hashtext(v_row.org_id::pg_catalog.text));
+  else
+    lock table only public.metric_events in share mode;
   end if;
   if exists (
     select from public.organizations o -- gone already where its definitions go with it

@@ -38,6 +38,9 @@ declare
   v_stores pg_catalog.jsonb;
   v_closed pg_catalog.jsonb;
 begin
+  if (p_max_rows >= 1 and p_max_organizations >= 1) is not true then
+    raise exception using errcode = 'invalid_parameter_value', message = 'Rows and organizations of a call are at least 1.';
+  end if;
   if not pg_try_advisory_xact_lock(1413565517, 0) then
     return jsonb_build_object('running', true, 'again', false);
   end if;

@@ -21,9 +21,14 @@ begin
     perform app.provision_user(new.id, app.organization_name(v_user -> 'raw_user_meta_data', v_user ->> 'email'));
   end if;
   return null;
-exception when query_canceled or others then
-  perform app.record_provisioning_failure(new.id, sqlstate, sqlerrm);
-  return null;
+exception
+  -- The hook over HTTP is at it, or another transaction: not a failure, and the next token sees how it ended.
+  when lock_not_available then
+    raise log 'user % has no organization yet: %', new.id, sqlerrm;
+    return null;
+  when query_canceled or others then
+    perform app.record_provisioning_failure(new.id, sqlstate, sqlerrm);
+    return null;
 end
 $$;
 

