@@ -6,7 +6,7 @@ mod judges;
 mod last_owner;
 mod matrix;
 mod partitions;
-mod pgtap;
+pub(crate) mod pgtap;
 mod plans;
 mod rollups;
 mod signup_races;

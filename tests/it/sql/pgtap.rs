@@ -7,22 +7,37 @@ use anyhow::{Context as _, Result, bail, ensure};
 use sqlx::{Connection as _, PgConnection};
 use tally_host::database::install_pgtap;
 use tokio::process::Command;
+use tokio::sync::OnceCell;
 
-use crate::harness::{TestRun, repository, run};
+use crate::harness::{repository, run};
 
 /// pgTAP stands in a schema of its own, so that what the tests say of `public` stays true.
 const PREPARE: &str = "create schema tap; create extension pgtap schema tap; grant usage on schema tap to public";
 
 #[tokio::test]
 async fn every_file_passes() -> Result<()> {
+    let run = run().await?;
+    install().await?;
+    each_file(async |file| run_file(file, &run.new_database().await?.url).await).await
+}
+
+/// Installs pgTAP for the run's Postgres, once.
+pub(crate) async fn install() -> Result<()> {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    let install = async || {
+        let binaries = run().await?.cluster.binaries();
+        tokio::task::spawn_blocking(|| install_pgtap(binaries)).await?
+    };
+    INSTALLED.get_or_try_init(install).await.copied()
+}
+
+/// Does something with every file, and tells of all those that failed.
+pub(crate) async fn each_file(act: impl AsyncFn(&Path) -> Result<()>) -> Result<()> {
     let files = files()?;
     ensure!(!files.is_empty(), "tests/sql holds no test");
-    let run = run().await?;
-    let binaries = run.cluster.binaries().clone();
-    tokio::task::spawn_blocking(move || install_pgtap(&binaries)).await??;
     let mut failures = Vec::new();
     for file in files {
-        if let Err(error) = run_file(run, &file).await {
+        if let Err(error) = act(&file).await {
             failures.push(format!("{}: {error:#}", file.display()));
         }
     }
@@ -38,13 +53,13 @@ fn files() -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-async fn run_file(run: &'static TestRun, file: &Path) -> Result<()> {
-    let database = run.new_database().await?;
-    let mut connection = PgConnection::connect(&database.url).await?;
+/// Runs a file on a migrated database, as its superuser, with the psql of the run's Postgres.
+pub(crate) async fn run_file(file: &Path, url: &str) -> Result<()> {
+    let mut connection = PgConnection::connect(url).await?;
     sqlx::raw_sql(PREPARE).execute(&mut connection).await?;
     connection.close().await?;
-    let output = Command::new(run.cluster.binaries().program("psql"))
-        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", &database.url, "-f"])
+    let output = Command::new(run().await?.cluster.binaries().program("psql"))
+        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-f"])
         .arg(file)
         .env("PGOPTIONS", "-c search_path=public,tap")
         .output()

@@ -4,4 +4,5 @@ mod cluster;
 mod migrations;
 mod supabase;
 mod upgrades;
+mod versions;
 mod watcher;

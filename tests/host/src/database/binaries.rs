@@ -11,7 +11,7 @@ use crate::packages;
 use crate::process::{capture, find_on_path};
 
 /// The major versions that the schema is written for.
-const SUPPORTED: RangeInclusive<u32> = 15..=18;
+pub const SUPPORTED: RangeInclusive<u32> = 15..=18;
 
 /// Where packagers put the programs of one version, version folders being `*`.
 const PACKAGED: [(&str, &str); 4] = [
@@ -36,7 +36,20 @@ impl Binaries {
         self.folder.join(name)
     }
 
-    fn in_folder(folder: &Path) -> Option<Self> {
+    /// The folder of the extensions' control files and scripts.
+    pub fn extensions(&self) -> Result<PathBuf> {
+        // Debian's pg_config asks perl's wrapper on PATH; the one beside the server knows its own folders.
+        let config = self.program("pg_config");
+        let share = if config.is_file() {
+            PathBuf::from(capture(Command::new(config).arg("--sharedir"))?.trim())
+        } else {
+            Path::new("/usr/share/postgresql").join(self.major.to_string())
+        };
+        Ok(share.join("extension"))
+    }
+
+    /// The programs in a folder, if it holds a server's.
+    pub fn in_folder(folder: &Path) -> Option<Self> {
         if !folder.join("initdb").is_file() {
             return None;
         }
@@ -85,14 +98,7 @@ pub fn install_pgtap(binaries: &Binaries) -> Result<()> {
 }
 
 fn has_extension(binaries: &Binaries, name: &str) -> Result<bool> {
-    // Debian's pg_config asks perl's wrapper on PATH; the one beside the server knows its own folders.
-    let config = binaries.program("pg_config");
-    let share = if config.is_file() {
-        PathBuf::from(capture(Command::new(config).arg("--sharedir"))?.trim())
-    } else {
-        Path::new("/usr/share/postgresql").join(binaries.major.to_string())
-    };
-    Ok(share.join("extension").join(format!("{name}.control")).is_file())
+    Ok(binaries.extensions()?.join(format!("{name}.control")).is_file())
 }
 
 /// All programs found, those on PATH first.

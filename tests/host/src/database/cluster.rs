@@ -39,6 +39,8 @@ pub enum ClusterOptions {
     Kept(PathBuf),
     /// A new one in a temporary folder, which goes with this process: quick, and safe against nothing.
     Throwaway,
+    /// The same with these programs, in this folder, which the server's account owns: it may hold the programs too.
+    ThrowawayIn(PathBuf, Binaries),
 }
 
 /// A running cluster.
@@ -67,7 +69,11 @@ impl Cluster {
         match options {
             ClusterOptions::Throwaway => {
                 let (binaries, account) = server_programs(None).await?;
-                let folder = place::make_throwaway(account.as_ref())?;
+                let folder = place::temporary_folder(&std::env::temp_dir(), account.as_ref())?.keep();
+                Self::start_in(folder, binaries, account, true).await
+            }
+            ClusterOptions::ThrowawayIn(folder, binaries) => {
+                let account = tokio::task::spawn_blocking(Account::for_database).await??;
                 Self::start_in(folder, binaries, account, true).await
             }
             ClusterOptions::Kept(data_dir) => {

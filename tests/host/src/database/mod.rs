@@ -5,6 +5,6 @@ mod cluster;
 mod place;
 mod postmaster;
 
-pub use binaries::{Binaries, find_or_install, install_pgtap};
+pub use binaries::{Binaries, SUPPORTED, find_or_install, install_pgtap};
 pub use cluster::{Cluster, ClusterOptions};
-pub use place::make_data_dir;
+pub use place::{make_data_dir, temporary_folder};

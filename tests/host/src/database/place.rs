@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use sha2::{Digest as _, Sha256};
+use tempfile::TempDir;
 
 use super::postmaster;
 use crate::account::{Account, is_root};
@@ -70,19 +71,18 @@ pub(super) fn remove(data_dir: &Path) -> Result<()> {
     }
 }
 
-/// A new folder for a throw-away cluster, where the server's account can get.
-pub(super) fn make_throwaway(account: Option<&Account>) -> Result<PathBuf> {
-    let temporary = std::env::temp_dir();
-    for parent in [temporary.as_path(), Path::new("/tmp"), Path::new("/var/tmp")] {
+/// A new folder that the server's account owns, and can get to: in `preferred` if it can get there.
+pub fn temporary_folder(preferred: &Path, account: Option<&Account>) -> Result<TempDir> {
+    for parent in [preferred, Path::new("/tmp"), Path::new("/var/tmp")] {
         let Ok(folder) = tempfile::Builder::new().prefix("tally-").tempdir_in(parent) else {
             continue;
         };
         let Some(account) = account else {
-            return Ok(folder.keep());
+            return Ok(folder);
         };
         account.give(folder.path())?;
         if account.can_use(folder.path()) {
-            return Ok(folder.keep());
+            return Ok(folder);
         }
     }
     bail!("no temporary folder can be used for a database: set TMPDIR")
