@@ -6,9 +6,13 @@
 mod app;
 mod bundle;
 mod persona;
+mod random;
 mod test_run;
+mod waiting;
 
 pub(crate) use app::{App, Setting, on_spin, start, start_local};
 pub(crate) use bundle::Bundle;
 pub(crate) use persona::Tenant;
+pub(crate) use random::Random;
 pub(crate) use test_run::{Database, TestRun, repository, run};
+pub(crate) use waiting::until_waiting;

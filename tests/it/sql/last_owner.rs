@@ -1,11 +1,9 @@
 //! Two owners who leave at the same time: one of them stays.
 
-use std::time::Duration;
-
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-use crate::harness::{Database, run};
+use crate::harness::{Database, run, until_waiting};
 
 const OWNERS: [&str; 2] = ["aaaaaaaa-0000-4000-8000-000000000001", "aaaaaaaa-0000-4000-8000-000000000002"];
 const DEMOTE: &str = "update public.org_members set role = 'member' where user_id = ";
@@ -37,17 +35,11 @@ async fn race(isolation: &str, first: &str, second: &str) -> Result<String> {
     sqlx::raw_sql(AssertSqlSafe(format!("{first}'{}'", OWNERS[0]))).execute(&mut one).await?;
     let statement = format!("{second}'{}'", OWNERS[1]);
     let waiting = tokio::spawn(async move { sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut other).await });
-    let mut watcher = PgConnection::connect(&database.url).await?;
-    let blocked =
-        "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
-    while !sqlx::query_scalar::<_, bool>(blocked).fetch_one(&mut watcher).await? {
-        ensure!(!waiting.is_finished(), "the second did not wait for the first");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until_waiting(&database.url, 1).await?;
     sqlx::raw_sql("commit").execute(&mut one).await?;
     let error = waiting.await?.err().context("both owners are gone")?;
     let owners = "select count(*) from public.org_members where role = 'owner'";
-    assert_eq!(sqlx::query_scalar::<_, i64>(owners).fetch_one(&mut watcher).await?, 1);
+    assert_eq!(sqlx::query_scalar::<_, i64>(owners).fetch_one(&mut one).await?, 1);
     Ok(error.as_database_error().and_then(|error| error.code()).context("no SQLSTATE")?.into_owned())
 }
 

@@ -24,6 +24,8 @@ const HEAD: &str = "\
 
 ";
 
+const COLUMNS: &str = "# Columns that a right is confined to; every other right is one to the whole table.";
+
 /// A database with two organizations and a row of each in every table.
 async fn filled() -> Result<(Database, PgConnection)> {
     let database = run().await?.new_database().await?;
@@ -43,7 +45,8 @@ async fn lines(connection: &mut PgConnection, query: &'static str) -> Result<Vec
 async fn matrix(connection: &mut PgConnection) -> Result<String> {
     let tables = lines(connection, "select * from fixture.tables_matrix()").await?.join("\n");
     let functions = lines(connection, "select * from fixture.functions_matrix()").await?.join("\n");
-    Ok(format!("{HEAD}{tables}\n\n{functions}\n"))
+    let columns = lines(connection, "select * from fixture.columns_matrix()").await?.join("\n");
+    Ok(format!("{HEAD}{tables}\n\n{COLUMNS}\n{columns}\n\n{functions}\n"))
 }
 
 async fn unfilled(connection: &mut PgConnection) -> Result<Vec<String>> {
@@ -85,6 +88,7 @@ async fn a_hole_and_an_empty_table_are_noticed() -> Result<()> {
     let before = matrix(&mut connection).await?;
     sqlx::raw_sql(
         "create policy hole on public.stores for all to authenticated using (true);
+         grant update (timezone) on public.stores to authenticated;
          create table public.planted (org_id uuid not null);",
     )
     .execute(&mut connection)
@@ -96,5 +100,7 @@ async fn a_hole_and_an_empty_table_are_noticed() -> Result<()> {
         assert!(after.lines().any(|line| line.starts_with(&head)), "no line {head:?} in\n{after}");
     }
     assert!(after.lines().any(|line| line.starts_with("+public.planted")), "{after}");
+    let columns = format!("+{:<35}{:<7}{:<21}", "public.stores", "update", "authenticated");
+    assert!(after.lines().any(|line| line.starts_with(&columns) && line.contains("timezone")), "{after}");
     Ok(())
 }

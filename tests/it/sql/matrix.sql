@@ -168,28 +168,39 @@ create function fixture.tables_matrix() returns setof text language sql as $$
   from fixture.personas p
 $$;
 
+create view fixture.roles as
+  select *
+  from unnest(array[
+    'anon', 'authenticated', 'service_role', 'supabase_auth_admin',
+    'tally_provision', 'tally_token_hook', 'tally_ingest', 'tally_query'
+  ]) with ordinality as r(name, position);
+
+-- The columns that a right is confined to, where it is not one to the table.
+create function fixture.columns_matrix() returns setof text language sql as $$
+  select rpad(t.name, 35) || rpad(a.action, 7) || rpad(r.name, 21) || array_to_string(c.names, ', ')
+  from fixture.resources t
+  cross join (values (1, 'select'), (2, 'insert'), (3, 'update')) as a(position, action)
+  cross join fixture.roles r
+  cross join lateral fixture.columns(r.name, t.oid, a.action) as c(names)
+  where c.names <> '{}' and not has_table_privilege(r.name, t.oid, a.action)
+  order by t.name collate "C", a.position, r.position
+$$;
+
 create function fixture.functions_matrix() returns setof text language sql as $$
-  with role as (
-    select *
-    from unnest(array[
-      'anon', 'authenticated', 'service_role', 'supabase_auth_admin',
-      'tally_provision', 'tally_token_hook', 'tally_ingest', 'tally_query'
-    ]) with ordinality as r(name, position)
-  ),
-  called as (
+  with called as (
     select
       n.nspname, p.proname, p.prosecdef, r.name, r.position, pg_get_function_identity_arguments(p.oid) as arguments,
       n.nspname || '.' || p.proname || '/' || p.pronargs as head,
       has_schema_privilege(r.name, n.oid, 'usage') and has_function_privilege(r.name, p.oid, 'execute') as may
     from pg_proc p
     join pg_namespace n on n.oid = p.pronamespace
-    cross join role r
+    cross join fixture.roles r
     where n.nspname in ('api', 'app', 'private', 'public')
       and not exists (
         select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid and d.deptype = 'e'
       )
   )
-  select rpad('', 50) || string_agg(name, '  ' order by position) from role
+  select rpad('', 50) || string_agg(name, '  ' order by position) from fixture.roles
   union all
   (
     select rtrim(

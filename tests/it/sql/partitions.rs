@@ -1,7 +1,7 @@
 //! Partitions and maintenance with several connections: who waits for whom, and what is left when they race.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use futures::future::{join_all, try_join_all};
@@ -10,11 +10,14 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::harness::{Database, run};
+use crate::harness::{Database, run, until_waiting};
 
 /// More than any bounded wait of the functions under test, and less than a person waits for a test.
 const LIMIT: Duration = Duration::from_secs(60);
 
+/// Much longer than catalogues are locked by tests beside this one. Who waits for a lock of a transaction that stays open
+/// fails.
+const WAIT_FOR_NOBODY: &str = "set lock_timeout = '5s'";
 const MAKE_2001_01: &str = "select app.ensure_partition('2001-01-01')";
 
 /// A connection of the owner, which may take the role of others.
@@ -66,17 +69,6 @@ fn spawn(mut session: Session, sql: String) -> JoinHandle<Result<(Session, Value
         let answer = session.ask(&sql).await?;
         Ok((session, answer))
     })
-}
-
-/// Waits until so many sessions of the database wait for a lock.
-async fn until_waiting(observer: &mut Session, count: u64) -> Result<()> {
-    let sql = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    let start = Instant::now();
-    while observer.ask(sql).await?.as_u64() != Some(count) {
-        ensure!(start.elapsed() < LIMIT, "{count} sessions should be waiting");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    Ok(())
 }
 
 /// An organization on the free plan with one store.
@@ -161,8 +153,8 @@ async fn making_a_month_waits_for_no_writer_and_no_reader_of_other_months() -> R
         )
         .await?;
 
-    // Any wait at all would be an error.
-    maker.run("set lock_timeout = '1ms'; begin").await?;
+    maker.run(WAIT_FOR_NOBODY).await?;
+    maker.run("begin").await?;
     assert_eq!(maker.ask(MAKE_2001_01).await?, true);
     // And none of them waits for the one who makes it, who has not committed.
     in_time("the writer", writer.ask(&tenant.batch(&[order(2, "2020-05-06Z")]))).await?;
@@ -178,7 +170,7 @@ async fn a_reader_of_all_partitions_puts_no_month_off() -> Result<()> {
     let database = run().await?.new_database().await?;
     let (mut reader, mut maker) = (Session::open(&database).await?, Session::open(&database).await?);
     reader.run("begin; select from public.metric_events").await?;
-    maker.run("set lock_timeout = '1ms'").await?;
+    maker.run(WAIT_FOR_NOBODY).await?;
     assert_eq!(in_time("the month", maker.ask(MAKE_2001_01)).await?, true);
     reader.run("commit").await
 }
@@ -209,17 +201,17 @@ async fn maintenance_goes_on_while_somebody_makes_a_month() -> Result<()> {
 async fn who_waited_for_a_month_that_another_made_holds_up_nobody() -> Result<()> {
     let database = run().await?.new_database().await?;
     let (mut first, mut third) = (Session::open(&database).await?, Session::open(&database).await?);
-    let (mut second, mut observer) = (Session::open(&database).await?, Session::open(&database).await?);
+    let mut second = Session::open(&database).await?;
     first.run("begin").await?;
     assert_eq!(first.ask(MAKE_2001_01).await?, true);
     second.run("begin").await?;
     let second = spawn(second, MAKE_2001_01.into());
-    until_waiting(&mut observer, 1).await?;
+    until_waiting(&database.url, 1).await?;
     first.run("commit").await?;
     let (mut second, made) = in_time("the second", async { second.await? }).await?;
     assert_eq!(made, false);
     // The second has not ended its transaction, and yet a third one makes another month at once.
-    third.run("set lock_timeout = '1ms'").await?;
+    third.run(WAIT_FOR_NOBODY).await?;
     assert_eq!(third.ask("select app.ensure_partition('2001-02-01')").await?, true);
     second.run("commit").await?;
     Ok(())

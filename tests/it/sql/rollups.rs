@@ -5,6 +5,7 @@
 //! tries that one first. What the writers' timing made of it may differ.
 
 use std::env;
+use std::io::{Write as _, stderr};
 use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use uuid::Uuid;
 
-use crate::harness::{Database, run};
+use crate::harness::{Database, Random, run, until_waiting};
 
 /// How long histories are tried, and how many at least and at most.
 const TIME: Duration = Duration::from_secs(12);
@@ -107,13 +108,13 @@ const EXPECTED: &str = "
 async fn rollups_equal_the_events_after_any_history() {
     let database = run().await.unwrap().new_database().await.unwrap();
     let end = Instant::now() + TIME;
-    let mut random = Random(Uuid::new_v4().as_u64_pair().0);
+    let mut random = Random::new(Uuid::new_v4().as_u64_pair().0);
     let mut seed = env::var("TALLY_SEED").ok().map_or_else(|| random.next(), |text| text.parse().unwrap());
     let mut writers = join_all((0..WRITERS).map(|_| writer(&database))).await;
     let (mut histories, mut totals) = (0, Receipt::default());
     while histories < *HISTORIES.start() || histories < *HISTORIES.end() && Instant::now() < end {
         let org = Organization::found(&database).await;
-        let receipts = history(&mut writers, &org, &mut Random(seed)).await;
+        let receipts = history(&mut writers, &org, &mut Random::new(seed)).await;
         let receipts = receipts.unwrap_or_else(|error| panic!("TALLY_SEED={seed}: {error}"));
         assert_eq!(org.difference(&database).await, Vec::<String>::new(), "TALLY_SEED={seed}");
         assert_eq!(receipts.accepted, org.events(&database).await, "TALLY_SEED={seed}");
@@ -121,7 +122,8 @@ async fn rollups_equal_the_events_after_any_history() {
         histories += 1;
         seed = random.next();
     }
-    println!("{histories} histories: {totals:?}");
+    // Past the capture of output: whoever runs the tests should see how much was tried.
+    writeln!(stderr(), "rollups: {histories} histories, {totals:?}").unwrap();
     assert!(totals.accepted > 0 && totals.replaced > 0 && totals.duplicates > 0, "{totals:?}");
 }
 
@@ -214,7 +216,7 @@ async fn who_waits_for_a_rollup_sees_what_the_other_made_of_it() {
         let mut open = one.begin().await.unwrap();
         first.send(&org, &mut open).await.unwrap();
         let commit = async {
-            until_somebody_waits(&database).await;
+            until_waiting(&database.url, 1).await.unwrap();
             open.commit().await.unwrap();
         };
         let (_, second) = futures::join!(commit, second.send(&org, &mut two));
@@ -222,14 +224,6 @@ async fn who_waits_for_a_rollup_sees_what_the_other_made_of_it() {
         assert_eq!(org.difference(&database).await, Vec::<String>::new());
         let kept = org.texts(&database, "select distinct max::text from metric_rollups where org_id = $1").await;
         assert_eq!(kept, [max]);
-    }
-}
-
-async fn until_somebody_waits(database: &Database) {
-    let mut connection = PgConnection::connect(&database.url).await.unwrap();
-    let query = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    while sqlx::query_scalar::<_, i64>(query).fetch_one(&mut connection).await.unwrap() == 0 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -306,9 +300,9 @@ struct Space {
 
 impl Space {
     fn of(org: &Organization, random: &mut Random) -> Self {
-        let times = (0..=random.below(2)).flat_map(|_| random.pick(&TIMES).iter().copied()).collect();
+        let times = (0..=random.below(2)).flat_map(|_| random.pick(&TIMES).to_vec()).collect();
         Self {
-            stores: (0..=random.below(3)).map(|_| random.pick(&org.stores)).collect(),
+            stores: (0..=random.below(3)).map(|_| random.pick(&org.stores).clone()).collect(),
             ids: 1 + random.below(12),
             times,
             metrics: 1 + random.below(METRICS.len()),
@@ -324,13 +318,13 @@ impl Space {
         let on_conflict = if random.below(100) < self.replaced_in_100 { "replace" } else { "ignore" };
         let length = 1 + random.below(self.most_events);
         let event = |_| Event {
-            store: random.pick(&self.stores),
+            store: random.pick(&self.stores).clone(),
             id: random.below(self.ids).to_string(),
             metric: METRICS[random.below(self.metrics)].0,
-            value: random.pick(&values).to_owned(),
-            currency: random.pick(&[None, Some("USD"), Some("EUR")]),
-            recorded_at: random.pick(&self.times),
-            dimensions: random.pick(&dimensions),
+            value: (*random.pick(&values)).to_owned(),
+            currency: *random.pick(&[None, Some("USD"), Some("EUR")]),
+            recorded_at: self.times[random.below(self.times.len())],
+            dimensions: dimensions[random.below(dimensions.len())],
         };
         Batch { on_conflict, events: (0..length).map(event).collect() }
     }
@@ -398,25 +392,5 @@ impl Batch {
             Receipt { accepted: count("accepted"), duplicates: count("duplicates"), replaced: count("replaced") };
         assert_eq!(receipt.accepted + receipt.duplicates + receipt.replaced, self.events.len() as u64, "{text}");
         Ok(receipt)
-    }
-}
-
-/// Splitmix64: the same numbers for the same seed.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() % bound as u64).unwrap()
-    }
-
-    fn pick<T: Clone>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())].clone()
     }
 }

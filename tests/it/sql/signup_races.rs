@@ -1,13 +1,11 @@
 //! Sign-ups at the same moment.
 
-use std::time::Duration;
-
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use sqlx::{Connection as _, PgConnection};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::harness::{Database, run};
+use crate::harness::{Database, run, until_waiting};
 
 const AT_ONCE: usize = 20;
 
@@ -16,7 +14,6 @@ const AT_ONCE: usize = 20;
 async fn provision_at_once(database: &Database, users: Vec<Uuid>) -> Result<Vec<bool>> {
     let mut gate = PgConnection::connect(&database.url).await?;
     sqlx::raw_sql("begin; lock table public.organizations in exclusive mode").execute(&mut gate).await?;
-    let expected = i64::try_from(users.len())?;
     let mut calls = JoinSet::new();
     for user in users {
         let url = database.url.clone();
@@ -26,14 +23,7 @@ async fn provision_at_once(database: &Database, users: Vec<Uuid>) -> Result<Vec<
             sqlx::query_scalar::<_, bool>(query).bind(user).fetch_one(&mut connection).await
         });
     }
-    let waiting =
-        "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
-    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut gate).await? < expected {
-        ensure!(calls.try_join_next().is_none(), "a call did not wait");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        // What is seen of the others' states is kept for the transaction otherwise.
-        sqlx::raw_sql("select pg_stat_clear_snapshot()").execute(&mut gate).await?;
-    }
+    until_waiting(&database.url, calls.len()).await?;
     sqlx::raw_sql("commit").execute(&mut gate).await?;
     let mut answers = Vec::new();
     while let Some(answer) = calls.join_next().await {

@@ -198,17 +198,24 @@ async fn a_worker_that_dies_loses_and_doubles_nothing() -> Result<()> {
 
 #[tokio::test]
 async fn a_worker_that_is_saving_is_not_robbed() -> Result<()> {
-    let (database, _administrator) = prepared(1).await?;
+    const CHECKPOINT: &str = "select app.checkpoint_sync_job($1::uuid, $2::uuid, $3::uuid, '1', 1)";
+    let (database, mut administrator) = prepared(1).await?;
     let mut slow = Worker::start(&database.url, "slow").await?;
-    let held = slow.claim("1 second").await?.context("no job")?;
     let mut other = Worker::start(&database.url, "other").await?;
+    let held = slow.claim("1 hour").await?.context("no job")?;
+    sqlx::raw_sql("begin; select pg_sleep(0.05)").execute(&mut slow.connection).await?;
     // The lease ends while the checkpoint is under way; its commit lends the job on.
-    sqlx::raw_sql("begin; select pg_sleep(1.2)").execute(&mut slow.connection).await?;
-    let statement = "select app.checkpoint_sync_job($1::uuid, $2::uuid, $3::uuid, '1', 1)";
-    sqlx::query(statement).bind(&held.org_id).bind(&held.id).bind(&held.token).execute(&mut slow.connection).await?;
-    assert!(other.claim("1 second").await?.is_none(), "taken from a worker that is saving");
+    let over = "update public.sync_jobs set available_at = now() - interval '1 minute'";
+    sqlx::raw_sql(over).execute(&mut administrator).await?;
+    let checkpoint = sqlx::query(CHECKPOINT).bind(&held.org_id).bind(&held.id).bind(&held.token);
+    checkpoint.execute(&mut slow.connection).await?;
+    let claim = timeout(PATIENCE, other.claim("1 hour")).await.context("waits for a worker that is saving")??;
+    assert!(claim.is_none(), "taken from a worker that is saving");
+    // From now on, and not from when its transaction began.
+    let is_whole = "select available_at - lease >= now() + interval '50 ms' from public.sync_jobs";
+    assert!(sqlx::query_scalar::<_, bool>(is_whole).fetch_one(&mut slow.connection).await?);
     slow.commit().await?;
-    assert!(other.claim("1 second").await?.is_none(), "taken from a worker that has just saved");
+    assert!(other.claim("1 hour").await?.is_none(), "taken from a worker that has just saved");
     slow.complete(&held).await
 }
 

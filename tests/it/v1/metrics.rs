@@ -1,13 +1,12 @@
 //! `GET /v1/metrics`.
 
 use std::fs;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
 use crate::answer::{ask, post};
-use crate::harness::{Bundle, repository};
+use crate::harness::{Bundle, repository, until_waiting};
 
 #[tokio::test]
 async fn an_organizations_own_definition_stands_before_the_standard_one() {
@@ -79,23 +78,10 @@ async fn a_side_cannot_go_while_a_ratio_comes() {
     ratio.execute(&mut *transaction).await.unwrap();
     let delete = sqlx::query("delete from metric_definitions where key = 'visits'").execute(&mut second);
     let commit = async {
-        wait_for_a_waiter(&bundle).await;
+        until_waiting(&bundle.database_url, 1).await.unwrap();
         transaction.commit().await.unwrap();
     };
     let (deleted, ()) = tokio::join!(delete, commit);
     let error = deleted.unwrap_err();
     assert_eq!(error.as_database_error().unwrap().code().unwrap(), "23514", "{error}");
-}
-
-/// Until a session of this database waits for an advisory lock.
-async fn wait_for_a_waiter(bundle: &Bundle) {
-    let mut database = bundle.database().await.unwrap();
-    let waits = "select exists (select from pg_stat_activity
-                                where datname = current_database() and wait_event_type = 'Lock' and wait_event = 'advisory')";
-    let waiting = async {
-        while !sqlx::query_scalar::<_, bool>(waits).fetch_one(&mut database).await.unwrap() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    tokio::time::timeout(Duration::from_secs(30), waiting).await.unwrap();
 }
