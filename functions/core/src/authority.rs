@@ -1,6 +1,6 @@
 //! On whose behalf a request acts: a value that only verification can make.
 
-use crate::access_token::{AccessToken, TokenVerifier};
+use crate::access_token::AccessToken;
 use crate::api_key::ApiKey;
 use crate::problem::{Kind, Problem};
 use http::HeaderMap;
@@ -15,29 +15,41 @@ pub struct Authority {
     document: String,
 }
 
-impl Authority {
-    /// The authority of a request, from `Authorization: Bearer` an access token or an API key.
-    pub fn from_headers(headers: &HeaderMap, verifier: &TokenVerifier) -> Result<Self, Problem> {
-        let credential = bearer(headers)?;
-        match ApiKey::parse(credential) {
-            Some(key) => Ok(Self::from_key(&key?)),
-            None => Ok(Self::from_token(&verifier.verify(credential)?)),
-        }
-    }
+/// What a request shows to act for somebody.
+pub(crate) enum Credential<'a> {
+    /// A key of the right form; the database knows whether it exists.
+    ApiKey(ApiKey),
+    /// Anything else: a token still to be verified.
+    AccessToken(&'a str),
+}
 
-    fn from_token(token: &AccessToken) -> Self {
+impl Authority {
+    /// The authority of a user in an organization.
+    pub(crate) fn from_token(token: &AccessToken) -> Self {
         Self {
             document: json!({"sub": token.user_id(), "org_id": token.org_id(), "user_role": token.role()}).to_string(),
         }
     }
 
-    fn from_key(key: &ApiKey) -> Self {
+    /// The authority of whoever has the key.
+    pub(crate) fn from_key(key: &ApiKey) -> Self {
         Self { document: json!({"api_key_hash": key.hash()}).to_string() }
     }
 
     /// As JSON, for `app.assume_authority`.
     pub fn into_json(self) -> String {
         self.document
+    }
+}
+
+impl<'a> Credential<'a> {
+    /// The credential of a request, from `Authorization: Bearer`.
+    pub(crate) fn from_headers(headers: &'a HeaderMap) -> Result<Self, Problem> {
+        let credential = bearer(headers)?;
+        match ApiKey::parse(credential) {
+            Some(key) => Ok(Self::ApiKey(key?)),
+            None => Ok(Self::AccessToken(credential)),
+        }
     }
 }
 

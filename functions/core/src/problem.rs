@@ -91,6 +91,8 @@ kinds! {
     DatabaseUnavailable = 503, "database-unavailable", "The database is not available";
     /// The database did not answer in time.
     DatabaseSlow = 503, "database-slow", "The database did not answer in time";
+    /// The identity provider's keys cannot be had, so that the token can be neither taken nor refused.
+    KeysUnavailable = 503, "keys-unavailable", "The identity provider's keys are not available";
 }
 
 /// An error on its way to the client: what the client is told, and what only the log is.
@@ -178,6 +180,9 @@ fn fixed_detail(kind: Kind) -> &'static str {
         Kind::Misconfigured => "The operator must set a variable of this function; its log names it.",
         Kind::DatabaseUnavailable => "The database cannot be reached at the moment. Nothing was changed; try again.",
         Kind::DatabaseSlow => "The database took too long. Trying again is safe: nothing is ever counted twice.",
+        Kind::KeysUnavailable => {
+            "The token cannot be checked at the moment: the identity provider does not answer. Try again."
+        }
         _ => "The request failed on our side. Give the operator the instance of this problem to find the cause.",
     }
 }

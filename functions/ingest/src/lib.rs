@@ -13,9 +13,8 @@
 use http::Method;
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
-use tally_core::authority::Authority;
 use tally_core::door::http::{Incoming, Outgoing, serve};
-use tally_core::door::{postgres, token_verifier, variable};
+use tally_core::door::{authority, postgres, variable};
 use tally_core::events::{Batch, Columns, MAX_BODY_BYTES, OnConflict};
 use tally_core::problem::{Kind, Problem};
 use tally_core::reply::Reply;
@@ -35,7 +34,7 @@ async fn route(request: &mut Incoming) -> Result<Reply, Problem> {
 
 async fn ingest(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::POST)?;
-    let authority = Authority::from_headers(request.headers(), &token_verifier().await?)?;
+    let authority = authority(request.headers()).await?;
     let on_conflict = OnConflict::from_query(request.query())?;
     request.require_json()?;
     let body = request.read(MAX_BODY_BYTES).await?;

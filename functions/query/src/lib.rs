@@ -12,9 +12,8 @@ use http::Method;
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
 use spin_sdk::pg::ParameterValue;
-use tally_core::authority::Authority;
 use tally_core::door::http::{Incoming, Outgoing, serve};
-use tally_core::door::{postgres, token_verifier, variable};
+use tally_core::door::{authority, postgres, variable};
 use tally_core::problem::{Kind, Problem};
 use tally_core::query::{MAX_BODY_BYTES, Query};
 use tally_core::reply::Reply;
@@ -35,14 +34,14 @@ async fn route(request: &mut Incoming) -> Result<Reply, Problem> {
 
 async fn list(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::GET)?;
-    let authority = Authority::from_headers(request.headers(), &token_verifier().await?)?;
+    let authority = authority(request.headers()).await?;
     let found = call(statements::LIST_METRICS, vec![authority.into_json().into()]).await?;
     Ok(Reply::json_text(found))
 }
 
 async fn query(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::POST)?;
-    let authority = Authority::from_headers(request.headers(), &token_verifier().await?)?;
+    let authority = authority(request.headers()).await?;
     request.require_json()?;
     let body = request.read(MAX_BODY_BYTES).await?;
     let query = Query::read(&body)?;

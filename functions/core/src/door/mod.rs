@@ -1,13 +1,17 @@
-//! The one door to the platform: requests and responses, Postgres, variables, the log.
+//! The one door to the platform: requests and responses, Postgres, the provider's keys, variables, the log.
 //!
-//! Nothing else in the workspace calls Spin for data; clippy's `disallowed-methods` says so for connections.
+//! Nothing else in the workspace calls Spin for data; clippy's `disallowed-methods` says so for connections and for
+//! requests to other hosts.
 
+mod credentials;
 pub mod http;
+mod keys;
 mod log;
 pub mod postgres;
 mod variables;
 
-pub use variables::{token_verifier, variable, webhook_secrets};
+pub use credentials::authority;
+pub use variables::{variable, webhook_secrets};
 
 use futures::future::{Either, select};
 use std::pin::pin;

@@ -1,8 +1,9 @@
 //! Variables of the component, as `spin.toml` gives them, and what is made of them.
 
-use crate::access_token::TokenVerifier;
+use crate::access_token::{TokenVerifier, check_key_url};
 use crate::identity::webhook::WebhookSecrets;
 use crate::problem::{Kind, Problem};
+use ::http::Uri;
 use std::error::Error;
 
 /// A variable that is not there, or holds what cannot be used. Never says what it holds.
@@ -23,11 +24,30 @@ pub async fn variable(name: &'static str) -> Result<String, Problem> {
     spin_sdk::variables::get(name).await.map_err(|error| unusable(name, error))
 }
 
-/// What checks access tokens, as the variables `jwt_secret`, `jwt_issuer` and `jwt_audience` have it.
-pub async fn token_verifier() -> Result<TokenVerifier, Problem> {
-    let (secret, issuer, audience) =
-        (variable("jwt_secret").await?, variable("jwt_issuer").await?, variable("jwt_audience").await?);
-    TokenVerifier::new(&secret, &issuer, &audience).map_err(|error| unusable("jwt_secret", error))
+/// Whose access tokens are taken.
+pub(super) struct IdentityProvider {
+    /// What checks them.
+    pub(super) verifier: TokenVerifier,
+    /// Where its public keys are, if it has any.
+    pub(super) key_url: Option<Uri>,
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("neither `jwt_secret` nor `jwks_url` is set: one of them must be, or no access token can be checked")]
+struct NoKeys;
+
+/// Whose access tokens are taken, as the variables `jwt_secret`, `jwks_url`, `jwt_issuer` and `jwt_audience` have it.
+pub(super) async fn identity_provider() -> Result<IdentityProvider, Problem> {
+    let (secret, url) = (variable("jwt_secret").await?, variable("jwks_url").await?);
+    let (issuer, audience) = (variable("jwt_issuer").await?, variable("jwt_audience").await?);
+    if secret.is_empty() && url.is_empty() {
+        return Err(Problem::ours(Kind::Misconfigured, NoKeys));
+    }
+    let key_url = if url.is_empty() { None } else { Some(check_key_url(&url)) };
+    Ok(IdentityProvider {
+        verifier: TokenVerifier::new(&secret, &issuer, &audience).map_err(|error| unusable("jwt_secret", error))?,
+        key_url: key_url.transpose().map_err(|error| unusable("jwks_url", error))?,
+    })
 }
 
 /// What checks webhooks, as the variable `webhook_secrets` has it.

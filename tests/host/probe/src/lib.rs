@@ -15,7 +15,11 @@
 //! POST /probe/postgres         the script in the body, see `script`, and what `count` tells
 //! ```
 
-#![expect(clippy::disallowed_types, reason = "the probe asks for each function of the platform by itself")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the probe asks for each function of the platform by itself"
+)]
 
 mod script;
 mod values;
