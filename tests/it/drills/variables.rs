@@ -6,7 +6,7 @@ use serde_json::json;
 
 #[tokio::test]
 async fn without_a_required_variable_the_bundle_does_not_start() {
-    for name in ["database_host", "ingest_database_url", "webhook_secrets", "jwt_secret", "jwt_issuer"] {
+    for name in ["database_host", "ingest_database_url", "webhook_secrets", "jwt_issuer"] {
         let error = Bundle::with(|variables| {
             variables.remove(name);
         })
@@ -36,4 +36,26 @@ async fn a_secret_that_anybody_could_guess_is_refused_and_not_logged() {
     assert!(line.contains("`webhook_secrets`") && line.contains("5 bytes"), "{line}");
     assert!(log.contains("`jwt_secret`") && log.contains("7 bytes"), "{log}");
     assert!(!log.contains("c2hvcnQ") && !log.contains("hunter2"), "{log}");
+}
+
+#[tokio::test]
+async fn some_key_for_access_tokens_must_be_set() {
+    for (secret, url, told) in [
+        ("", "", &["`jwt_secret`", "`jwks_url`"][..]),
+        ("", "http://id.example/keys", &["`jwks_url`", "https://"]),
+        ("", "id.example/keys", &["`jwks_url`", "not a URL"]),
+        ("hunter2", "https://id.example/keys", &["`jwt_secret`", "7 bytes"]),
+    ] {
+        let bundle = Bundle::with(|variables| {
+            variables.insert("jwt_secret".to_owned(), secret.to_owned());
+            variables.insert("jwks_url".to_owned(), url.to_owned());
+        })
+        .await
+        .unwrap();
+        ask(post(&bundle, "/v1/events", "x", &json!([]))).await.problem(500, "misconfigured");
+        ask(bundle.client.get(bundle.url("/v1/metrics")).bearer_auth("x")).await.problem(500, "misconfigured");
+        let log = bundle.guest_log().join("\n");
+        assert!(told.iter().all(|told| log.contains(told)), "{told:?}: {log}");
+        assert!(!log.contains("hunter2"), "{log}");
+    }
 }

@@ -5,7 +5,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -57,11 +57,6 @@ enum Server {
 /// Whether the tests run on a real Spin.
 pub(crate) fn on_spin() -> bool {
     env::var("TALLY_HOST").is_ok_and(|host| host == "spin")
-}
-
-/// Serves a manifest with these variables, as `TALLY_HOST` says.
-pub(crate) async fn start_app(manifest: &Path, variables: &BTreeMap<String, String>) -> Result<App> {
-    start(Setting::new(manifest.to_owned(), variables.clone())).await
 }
 
 /// Serves as `TALLY_HOST` says.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use sqlx::{Connection as _, PgConnection};
@@ -9,10 +10,14 @@ use tally_host::database::{Cluster, ClusterOptions};
 use tally_host::identity::Identity;
 use tally_host::roles::variables;
 use tally_host::secrets::Secrets;
+use tally_host::spin::ReuseLimits;
 
-use super::app::{App, start_app};
+use super::app::{App, Setting, start};
 use super::persona::Tenant;
 use super::test_run::{Database, first_database, prepare_template, repository, run};
+
+/// Longer than any test takes.
+const FOR_EVER: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The bundle, with a database of its own. Derefs to its [`App`].
 pub(crate) struct Bundle {
@@ -52,9 +57,19 @@ impl Bundle {
 
     /// Serves the bundle with other variables.
     pub(crate) async fn with(change: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<Self> {
+        Self::with_reuse(ReuseLimits::default(), change).await
+    }
+
+    /// Serves the bundle with other variables, by instances that never end for being idle, however slow the requests
+    /// come: what one of them knows, it still knows later.
+    pub(crate) async fn lasting(change: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<Self> {
+        Self::with_reuse(ReuseLimits { idle_timeout: FOR_EVER, ..ReuseLimits::default() }, change).await
+    }
+
+    async fn with_reuse(reuse: ReuseLimits, change: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<Self> {
         let run = run().await?;
         let database = run.new_database().await?;
-        Self::serve(database.url.clone(), &run.secrets, change, Some(database), None).await
+        Self::serve(database.url.clone(), &run.secrets, reuse, change, Some(database), None).await
     }
 
     /// Serves the bundle with a database server of its own, to be killed and restarted.
@@ -63,12 +78,13 @@ impl Bundle {
         let cluster = Cluster::start(ClusterOptions::Throwaway).await?;
         prepare_template(&cluster, &run.secrets).await?;
         let url = first_database(&cluster).await?;
-        Self::serve(url, &run.secrets, |_| {}, None, Some(cluster)).await
+        Self::serve(url, &run.secrets, ReuseLimits::default(), |_| {}, None, Some(cluster)).await
     }
 
     async fn serve(
         database_url: String,
         secrets: &Secrets,
+        reuse: ReuseLimits,
         change: impl FnOnce(&mut BTreeMap<String, String>),
         database: Option<Database>,
         cluster: Option<Cluster>,
@@ -81,7 +97,7 @@ impl Bundle {
             audience: variables["jwt_audience"].clone(),
         };
         change(&mut variables);
-        let app = start_app(&repository().join("spin.toml"), &variables).await?;
+        let app = start(Setting { reuse, ..Setting::new(repository().join("spin.toml"), variables) }).await?;
         Ok(Self { database_url, identity, app, _database: database, cluster })
     }
 

@@ -5,14 +5,18 @@
 
 mod app;
 mod bundle;
+mod key_server;
 mod persona;
 mod random;
+mod signing_key;
 mod test_run;
 mod waiting;
 
 pub(crate) use app::{App, Setting, on_spin, start, start_local};
 pub(crate) use bundle::Bundle;
+pub(crate) use key_server::{Answer, KeyServer};
 pub(crate) use persona::Tenant;
 pub(crate) use random::Random;
+pub(crate) use signing_key::SigningKey;
 pub(crate) use test_run::{Database, TestRun, repository, run};
 pub(crate) use waiting::until_waiting;

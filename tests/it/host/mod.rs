@@ -67,7 +67,7 @@ fn skipped_on_spin(reason: &str) -> bool {
 }
 
 /// Comes back when `holds` does.
-async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !holds().await {
         assert!(start.elapsed() < WAIT_LIMIT, "waited in vain for {what}");

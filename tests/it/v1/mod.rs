@@ -4,3 +4,4 @@ mod credentials;
 mod events;
 mod metrics;
 mod query;
+mod tokens;
