@@ -430,6 +430,8 @@ create temporary view api as
     values
       ('api.provision_user', 'tally_provision'),
       ('api.access_token_claims', 'tally_token_hook'),
+      ('api.get_me', 'tally_token_hook'),
+      ('api.set_active_organization', 'tally_token_hook'),
       ('api.ingest_events', 'tally_ingest'),
       ('api.query_metrics', 'tally_query'),
       ('api.list_metrics', 'tally_query')

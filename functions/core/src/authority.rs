@@ -1,10 +1,11 @@
 //! On whose behalf a request acts: a value that only verification can make.
 
-use crate::access_token::AccessToken;
+use crate::access_token::{AccessToken, UserToken};
 use crate::api_key::ApiKey;
 use crate::problem::{Kind, Problem};
 use http::HeaderMap;
 use serde_json::json;
+use uuid::Uuid;
 
 /// What goes to the database as the first argument of a tenant-facing function.
 ///
@@ -13,6 +14,15 @@ use serde_json::json;
 #[derive(Debug, Clone)]
 pub struct Authority {
     document: String,
+}
+
+/// A user who acts for nobody but themselves: in what is theirs across organizations, and before they have one.
+///
+/// Like [`Authority`] it comes from a verified token and from nowhere else, and it is no [`Authority`]: no function of a
+/// tenant takes it.
+#[derive(Debug, Clone, Copy)]
+pub struct UserAuthority {
+    user_id: Uuid,
 }
 
 /// What a request shows to act for somebody.
@@ -39,6 +49,18 @@ impl Authority {
     /// As JSON, for `app.assume_authority`.
     pub fn into_json(self) -> String {
         self.document
+    }
+}
+
+impl UserAuthority {
+    /// The user whom the token was made for.
+    pub(crate) fn from_token(token: &UserToken) -> Self {
+        Self { user_id: token.user_id() }
+    }
+
+    /// Whose rows the statement is about.
+    pub fn user_id(self) -> Uuid {
+        self.user_id
     }
 }
 

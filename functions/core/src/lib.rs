@@ -9,6 +9,7 @@ pub mod authority;
 pub mod door;
 pub mod events;
 pub mod identity;
+pub mod me;
 pub mod problem;
 pub mod query;
 pub mod reply;

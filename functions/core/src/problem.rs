@@ -63,6 +63,8 @@ kinds! {
     Forbidden = 403, "forbidden", "The role does not allow this";
     /// There is no such route.
     NotFound = 404, "not-found", "There is nothing here";
+    /// There is no such organization, or the user does not belong to it.
+    UnknownOrganization = 404, "unknown-organization", "There is no such organization";
     /// There is no such store, or it is somebody else's.
     UnknownStore = 404, "unknown-store", "There is no such store";
     /// The route exists, but not with this method.

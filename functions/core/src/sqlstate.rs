@@ -37,6 +37,7 @@ const RULES: &[Rule] = &[
     rule("TH006", Kind::InvalidQuery),
     rule("TH007", Kind::UnknownTimeZone),
     rule("TH008", Kind::TooManyMonths),
+    rule("TH015", Kind::UnknownOrganization),
     rule("57014", Kind::DatabaseSlow),        // statement_timeout
     rule("55P03", Kind::DatabaseSlow),        // lock_timeout
     rule("25P03", Kind::DatabaseSlow),        // idle_in_transaction_session_timeout

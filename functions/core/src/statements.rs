@@ -4,6 +4,10 @@
 pub const PROVISION_USER: &str = include_str!("statements/provision_user.sql");
 /// `POST /hooks/access-token`.
 pub const ACCESS_TOKEN_CLAIMS: &str = include_str!("statements/access_token_claims.sql");
+/// `GET /v1/me`.
+pub const GET_ME: &str = include_str!("statements/get_me.sql");
+/// `PUT /v1/me/active-organization`.
+pub const SET_ACTIVE_ORGANIZATION: &str = include_str!("statements/set_active_organization.sql");
 /// `POST /v1/events`.
 pub const INGEST_EVENTS: &str = include_str!("statements/ingest_events.sql");
 /// `POST /v1/query`.

@@ -2,6 +2,10 @@
 //!
 //! Called by Supabase Auth, with a signature of Standard Webhooks. Runs `api.access_token_claims`. Answers
 //! `{"claims": {…}}`, or 200 with `{"error": {"http_code", "message"}}`: the provider reads a message from a 200 only.
+//!
+//! Also `/v1/me`, where a user chooses the organization: [`me`].
+
+mod me;
 
 use http::Method;
 use spin_sdk::http::Request;
@@ -14,9 +18,16 @@ use tally_core::problem::{Kind, Problem};
 use tally_core::reply::Reply;
 use tally_core::statements;
 
+/// Told apart from what a user calls, since only the provider reads errors in a form of its own.
+const HOOK: &str = "/hooks/access-token";
+
 #[http_service]
 async fn handle(request: Request) -> Outgoing {
-    serve("token-hook", request, error_answer, access_token).await
+    if request.uri().path() == HOOK {
+        serve("token-hook", request, error_answer, access_token).await
+    } else {
+        serve("token-hook", request, Reply::problem, me::route).await
+    }
 }
 
 async fn access_token(request: &mut Incoming) -> Result<Reply, Problem> {
@@ -30,7 +41,7 @@ async fn access_token(request: &mut Incoming) -> Result<Reply, Problem> {
         postgres::HOOK.call(&variable("database_url").await?, statements::ACCESS_TOKEN_CLAIMS, parameters).await?;
     let organization: OrganizationClaims =
         serde_json::from_str(&found).map_err(|error| Problem::ours(Kind::Internal, error))?;
-    Reply::json(&event.answer(&organization)?)
+    event.answer(&organization)?.into_reply()
 }
 
 fn error_answer(problem: &Problem, request_id: &str) -> Reply {

@@ -23,7 +23,7 @@ struct Case {
 }
 
 /// Every function of `api`: one that is missing here fails the test.
-const CASES: [Case; 6] = [
+const CASES: [Case; 8] = [
     Case {
         function: "provision_user",
         role: "tally_provision",
@@ -34,6 +34,18 @@ const CASES: [Case; 6] = [
         function: "access_token_claims",
         role: "tally_token_hook",
         call: "api.access_token_claims(:'user', 'someone@example.com', '{}', true)",
+        index: "org_members_user_id_joined_at_idx",
+    },
+    Case {
+        function: "get_me",
+        role: "tally_token_hook",
+        call: "api.get_me(:'user')",
+        index: "org_members_user_id_joined_at_idx",
+    },
+    Case {
+        function: "set_active_organization",
+        role: "tally_token_hook",
+        call: "api.set_active_organization(:'user', :'org')",
         index: "org_members_user_id_joined_at_idx",
     },
     Case {

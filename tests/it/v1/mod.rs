@@ -2,6 +2,7 @@
 
 mod credentials;
 mod events;
+mod me;
 mod metrics;
 mod query;
 mod tokens;

@@ -35,7 +35,15 @@ pub struct TokenVerifier {
     validation: Validation,
 }
 
-/// A token that was verified. Only [`TokenVerifier::verify`] makes one.
+/// A token that was verified, of a user who may have no organization. Only [`TokenVerifier::verify`] makes one.
+#[derive(Debug)]
+pub struct UserToken {
+    user_id: Uuid,
+    organization: Option<(Uuid, Role)>,
+    is_anonymous: bool,
+}
+
+/// A verified token that names an organization. Only [`UserToken::in_organization`] makes one.
 #[derive(Debug)]
 pub struct AccessToken {
     user_id: Uuid,
@@ -92,9 +100,9 @@ impl TokenVerifier {
         Ok(Self { secret, validation })
     }
 
-    /// The token, if it is the provider's, for us, in time, and names a user and an organization. `keys` are the
-    /// provider's public keys.
-    pub fn verify(&self, token: &UnverifiedToken<'_>, keys: &KeySet) -> Result<AccessToken, Problem> {
+    /// The token, if it is the provider's, for us, in time, and names a user. `keys` are the provider's public
+    /// keys.
+    pub fn verify(&self, token: &UnverifiedToken<'_>, keys: &KeySet) -> Result<UserToken, Problem> {
         let key = self.key_for(token, keys)?;
         // One algorithm, the one that the key is for: `none` and key confusion have no way in.
         let validation = Validation { algorithms: vec![token.algorithm()], ..self.validation.clone() };
@@ -104,15 +112,7 @@ impl TokenVerifier {
         let user_id = claims.sub.parse().map_err(|_| invalid("The token's `sub` is not a user id."))?;
         let org_id = claims.org_id.and_then(|id| id.parse().ok());
         let role = claims.user_role.and_then(|role| Role::parse(&role));
-        let (Some(org_id), Some(role)) = (org_id, role) else {
-            let detail = if claims.is_anonymous == Some(true) {
-                "The user is anonymous and so belongs to no organization; sign up, and get a new token."
-            } else {
-                "The token carries no `org_id` and `user_role`: the access-token hook is not set up, or the user belongs to no organization."
-            };
-            return Err(Problem::new(Kind::NoOrganization, detail));
-        };
-        Ok(AccessToken { user_id, org_id, role })
+        Ok(UserToken { user_id, organization: org_id.zip(role), is_anonymous: claims.is_anonymous == Some(true) })
     }
 
     /// The secret for the one algorithm that uses it, and a public key of just the token's algorithm for the others.
@@ -134,6 +134,26 @@ fn secret_key(secret: &[u8]) -> Result<DecodingKey, WeakSecret> {
         return Err(WeakSecret { bytes: secret.len() });
     }
     Ok(DecodingKey::from_secret(secret))
+}
+
+impl UserToken {
+    /// The user: `sub`.
+    pub fn user_id(&self) -> Uuid {
+        self.user_id
+    }
+
+    /// The token, if it names an organization.
+    pub fn in_organization(self) -> Result<AccessToken, Problem> {
+        let Some((org_id, role)) = self.organization else {
+            let detail = if self.is_anonymous {
+                "The user is anonymous and so belongs to no organization; sign up, and get a new token."
+            } else {
+                "The token carries no `org_id` and `user_role`: the access-token hook is not set up, or the user belongs to no organization."
+            };
+            return Err(Problem::new(Kind::NoOrganization, detail));
+        };
+        Ok(AccessToken { user_id: self.user_id, org_id, role })
+    }
 }
 
 impl AccessToken {
@@ -197,7 +217,7 @@ mod tests {
 
     fn verify(token: &str) -> Result<AccessToken, Problem> {
         let verifier = TokenVerifier::new(SECRET, "https://id", "authenticated").unwrap();
-        verifier.verify(&UnverifiedToken::read(token)?, &KeySet::default())
+        verifier.verify(&UnverifiedToken::read(token)?, &KeySet::default())?.in_organization()
     }
 
     fn verdict(claims: &Value) -> Kind {
@@ -243,6 +263,16 @@ mod tests {
     fn without_an_organization_it_is_403() {
         assert_eq!(verdict(&with("org_id", Value::Null)), Kind::NoOrganization);
         assert_eq!(verdict(&with("user_role", json!("emperor"))), Kind::NoOrganization);
+    }
+
+    #[test]
+    fn without_an_organization_it_is_still_a_users() {
+        let mut claims = with("org_id", Value::Null);
+        claims["user_role"] = Value::Null;
+        let verifier = TokenVerifier::new(SECRET, "https://id", "authenticated").unwrap();
+        let token = sign(&claims, Algorithm::HS256, SECRET);
+        let user = verifier.verify(&UnverifiedToken::read(&token).unwrap(), &KeySet::default()).unwrap();
+        assert_eq!(user.user_id().to_string(), USER);
     }
 
     #[test]

@@ -180,7 +180,8 @@ fn claims() -> Value {
 }
 
 fn verify(secret: &str, keys: &KeySet, token: &str) -> Result<AccessToken, Problem> {
-    TokenVerifier::new(secret, "https://id", "authenticated").unwrap().verify(&UnverifiedToken::read(token)?, keys)
+    let verifier = TokenVerifier::new(secret, "https://id", "authenticated").unwrap();
+    verifier.verify(&UnverifiedToken::read(token)?, keys)?.in_organization()
 }
 
 #[test]

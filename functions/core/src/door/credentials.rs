@@ -2,9 +2,9 @@
 
 use super::keys;
 use super::variables::identity_provider;
-use crate::access_token::{AccessToken, UnverifiedToken};
-use crate::authority::{Authority, Credential};
-use crate::problem::Problem;
+use crate::access_token::{UnverifiedToken, UserToken};
+use crate::authority::{Authority, Credential, UserAuthority};
+use crate::problem::{Kind, Problem};
 use ::http::HeaderMap;
 use std::rc::Rc;
 
@@ -12,11 +12,22 @@ use std::rc::Rc;
 pub async fn authority(headers: &HeaderMap) -> Result<Authority, Problem> {
     match Credential::from_headers(headers)? {
         Credential::ApiKey(key) => Ok(Authority::from_key(&key)),
-        Credential::AccessToken(token) => Ok(Authority::from_token(&verify(token).await?)),
+        Credential::AccessToken(token) => Ok(Authority::from_token(&verify(token).await?.in_organization()?)),
     }
 }
 
-async fn verify(token: &str) -> Result<AccessToken, Problem> {
+/// The user of a request, with or without an organization, from `Authorization: Bearer` an access token.
+pub async fn user(headers: &HeaderMap) -> Result<UserAuthority, Problem> {
+    match Credential::from_headers(headers)? {
+        Credential::ApiKey(_) => {
+            let detail = "An API key is an organization's and no user's; send the user's own access token.";
+            Err(Problem::new(Kind::Forbidden, detail))
+        }
+        Credential::AccessToken(token) => Ok(UserAuthority::from_token(&verify(token).await?)),
+    }
+}
+
+async fn verify(token: &str) -> Result<UserToken, Problem> {
     let provider = identity_provider().await?;
     let token = UnverifiedToken::read(token)?;
     let keys = match &provider.key_url {

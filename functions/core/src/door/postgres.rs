@@ -35,11 +35,12 @@ enum Obtained {
     Kept(Rc<Connection>),
 }
 
-/// For the claims of a token, a short look-up; the provider gives a hook five seconds in all.
+/// For the claims of a token, a short look-up; the provider gives a hook five seconds in all, a cold start and the way there
+/// and back included.
 pub const HOOK: Database = Database {
     connections: Use::Shared,
     open_deadline: Duration::from_millis(1_000),
-    deadline: Duration::from_millis(4_000),
+    deadline: Duration::from_millis(3_500),
 };
 
 /// For a sign-up, which may wait for another one of the same name: not on a connection that others share.

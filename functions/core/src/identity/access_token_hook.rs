@@ -5,10 +5,14 @@
 
 use super::person::Person;
 use crate::problem::{Kind, Problem};
+use crate::reply::Reply;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 use uuid::Uuid;
+
+/// The largest answer the provider takes, bytes: what is larger it drops without saying why.
+pub const MAX_ANSWER_BYTES: usize = 200 * 1024;
 
 /// The claims of a token, as they were written.
 pub type Claims = BTreeMap<String, Box<RawValue>>;
@@ -80,6 +84,19 @@ impl Event {
     }
 }
 
+impl Answer {
+    /// The answer as it is sent.
+    pub fn into_reply(self) -> Result<Reply, Problem> {
+        let reply = Reply::json(&self)?;
+        if reply.body.len() > MAX_ANSWER_BYTES {
+            let detail =
+                format!("The claims have more than {MAX_ANSWER_BYTES} bytes; keep less in the user's metadata.");
+            return Err(Problem::new(Kind::BodyTooLarge, detail));
+        }
+        Ok(reply)
+    }
+}
+
 impl ErrorAnswer {
     /// A problem in the provider's form.
     pub fn new(problem: &Problem) -> Self {
@@ -127,6 +144,18 @@ mod tests {
     #[test]
     fn a_user_without_an_organization_gets_none_whatever_came_in() {
         assert_eq!(answered(r#"{"org_id":"x","user_role":"owner","sub":"s"}"#, json!({})), r#"{"claims":{"sub":"s"}}"#);
+    }
+
+    #[test]
+    fn an_answer_the_provider_would_drop_is_refused() {
+        let answered = |bytes: usize| {
+            let start = r#"{"claims":{"x":""}}"#.len();
+            let claims = format!(r#"{{"x":"{}"}}"#, "x".repeat(bytes - start));
+            let answer = event(&claims).answer(&OrganizationClaims { org_id: None, user_role: None }).unwrap();
+            answer.into_reply().map(|reply| reply.body.len()).map_err(|problem| problem.kind())
+        };
+        assert_eq!(answered(MAX_ANSWER_BYTES), Ok(MAX_ANSWER_BYTES));
+        assert_eq!(answered(MAX_ANSWER_BYTES + 1), Err(Kind::BodyTooLarge));
     }
 
     #[test]

@@ -1,0 +1,2 @@
+-- GET /v1/me.
+select api.get_me($1::text::uuid)
