@@ -1,5 +1,8 @@
 //! `POST /hooks/access-token`.
 
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 use uuid::Uuid;
@@ -18,17 +21,85 @@ fn event(user_id: Uuid, claims: &Value) -> Value {
            "authentication_method": "password"})
 }
 
+/// The claims that Supabase Auth gives, in the order and the form it writes them, but for what stands in `more`.
+fn claims_of_supabase(user_id: Uuid, more: &str) -> String {
+    format!(
+        r#"{{"iss":"https://x.supabase.co/auth/v1","sub":"{user_id}","aud":"authenticated","exp":1715690221,"iat":1715686621,"email":"","phone":"","app_metadata":{{}},"user_metadata":{{}},"role":"authenticated","aal":"aal1","amr":[{{"method":"password","timestamp":1715686621}}],"session_id":"8b34dcdd-9df1-4c10-850a-b3277c653040","is_anonymous":false{more}}}"#
+    )
+}
+
+/// The texts of an object's fields, sorted by name.
+fn fields(object: &str) -> BTreeMap<String, &RawValue> {
+    serde_json::from_str(object).unwrap_or_else(|error| panic!("{error}: {object}"))
+}
+
+fn texts<'a>(fields: &'a BTreeMap<String, &'a RawValue>) -> BTreeMap<&'a str, &'a str> {
+    fields.iter().map(|(name, value)| (name.as_str(), value.get())).collect()
+}
+
+async fn send_text(bundle: &Bundle, body: String) -> Answer {
+    let request = bundle.client.post(bundle.url(PATH)).header("content-type", "application/json");
+    let headers = bundle.identity.sign_webhook(&body).unwrap();
+    let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+    ask(request.body(body)).await
+}
+
+/// What the provider refuses an answer for lacking.
+const REQUIRED: [&str; 10] =
+    ["aud", "exp", "iat", "sub", "email", "phone", "role", "aal", "session_id", "is_anonymous"];
+
 #[tokio::test]
-async fn the_organization_goes_in_and_every_other_claim_stays() {
+async fn the_organization_goes_in_and_every_other_claim_stays_as_it_was_written() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();
-    let claims = json!({"iss": "https://id/auth/v1", "sub": acme.user.id, "aud": ["authenticated"], "exp": 1_715_690_221,
-                        "amr": [{"method": "password", "timestamp": 1_715_686_621}], "is_anonymous": false,
-                        "app_metadata": {"provider": "email"}, "plan": {"nested": [1.5, null, "é"]}});
-    let mut expected = claims.clone();
-    expected["org_id"] = json!(acme.org_id);
-    expected["user_role"] = json!("owner");
-    assert_eq!(send(&bundle, &event(acme.user.id, &claims)).await.ok(), json!({"claims": expected}));
+    let (org_id, role) = (format!(r#""{}""#, acme.org_id), r#""owner""#);
+    for (method, more) in [
+        ("password", ""),
+        ("token_refresh", r#","nbf":1715686621,"jti":"a","aud":["authenticated"]"#),
+        (
+            "mfa/phone",
+            r#","aal":"aal2","amr":[{"method":"totp","timestamp":1},{"method":"sso/saml","timestamp":1,"provider":"x"}]"#,
+        ),
+        ("oauth_provider/authorization_code", r#","client_id":"c1","scope":"openid email""#),
+        (
+            "web3",
+            r#","big":123456789012345678901234567890,"f":1.10,"e":1E+2,"x":{"b":1,"a":[null, "\u00e9"]},"é":"\/""#,
+        ),
+        ("passkey", r#","org_id":"22222222-2222-4222-8222-222222222222","user_role":"emperor""#),
+    ] {
+        let claims = claims_of_supabase(acme.user.id, more);
+        let user_id = acme.user.id;
+        let metadata = json!({"name": "customize-access-token", "uuid": Uuid::new_v4(), "ip_address": "1.2.3.4"});
+        let answer = send_text(
+            &bundle,
+            format!(
+                r#"{{"metadata":{metadata},"user_id":"{user_id}","claims":{claims},"authentication_method":"{method}"}}"#
+            ),
+        )
+        .await;
+        // The type exactly: with any other the provider drops the answer.
+        assert_eq!((answer.status, &answer.headers["content-type"]), (200, &"application/json".parse().unwrap()));
+        let outer = fields(&answer.text);
+        assert_eq!(outer.keys().collect::<Vec<_>>(), ["claims"], "{}", answer.text);
+        let (given, got) = (fields(&claims), fields(outer["claims"].get()));
+        let mut expected = texts(&given);
+        expected.insert("org_id", &org_id);
+        expected.insert("user_role", role);
+        assert_eq!(texts(&got), expected);
+        assert!(REQUIRED.iter().all(|name| got.contains_key(*name)), "{}", answer.text);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_too_large_for_the_provider_is_an_error_it_can_tell() {
+    let bundle = Bundle::start().await.unwrap();
+    let user_id = Uuid::new_v4();
+    let of_size = |size: usize| event(user_id, &json!({"sub": user_id, "x": "x".repeat(size)}));
+    let largest = 200 * 1024;
+    let answer = send(&bundle, &of_size(largest - 1_000)).await;
+    assert!(answer.ok()["claims"]["org_id"].is_string() && answer.text.len() <= largest);
+    let message = send(&bundle, &of_size(largest)).await.hook_error(413);
+    assert!(message.contains("metadata"), "{message}");
 }
 
 #[tokio::test]
@@ -46,7 +117,7 @@ async fn a_user_never_seen_is_provisioned_once() {
 async fn an_anonymous_user_has_no_organization() {
     let bundle = Bundle::start().await.unwrap();
     let user_id = Uuid::new_v4();
-    let claims = json!({"sub": user_id, "is_anonymous": true});
+    let claims = json!({"sub": user_id, "is_anonymous": true, "app_metadata": {}, "email": "", "amr": [{"method": "anonymous"}]});
     assert_eq!(send(&bundle, &event(user_id, &claims)).await.ok(), json!({"claims": claims}));
 }
 
