@@ -2,14 +2,16 @@
 -- share with the HTTP hooks. What needs several connections is in tests/it/tooling/supabase.rs.
 
 begin;
-select plan(53);
+select plan(61);
 
 -- The name of an organization.
 select is(app.organization_name('{"company": "Acme", "full_name": "Wile E."}', 'w@x.org'), 'Acme', 'the company first');
 select is(app.organization_name('{"company": " ", "company_name": "Bolt", "organization": "Acme"}', null), 'Bolt', 'the first that is filled in');
 select is(app.organization_name('{"organization_name": "Acme"}', null), 'Acme', 'under any of its names');
 select is(app.organization_name('{"name": "Wile", "full_name": "Wile E."}', 'w@x.org'), 'Wile E.''s organization', 'then the person');
-select is(app.organization_name('{}', 'wile@x.org'), 'wile''s organization', 'then the mailbox');
+select is(app.organization_name('{}', 'wile@Acme.co.example'), 'acme.co.example', 'then the host of the address');
+select is(app.organization_name('{}', 'wile@' || host), 'wile''s organization', 'then the mailbox: ' || host)
+from unnest('{gmail.com,Outlook.com,yahoo.co.uk,gmx.de,qq.com,privaterelay.appleid.com,localhost,192.0.2.1}'::text[]) as hosts (host);
 select is(app.organization_name(null, null), 'My organization', 'then anybody''s');
 select is(app.organization_name('{"company": 7, "name": ["x"]}', '@'), 'My organization', 'what is no text is no name');
 select is(app.organization_name('[{"company": "Acme"}]', 'no address'), 'My organization', 'nor is what is no object, or no address');
