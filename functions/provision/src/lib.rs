@@ -1,7 +1,8 @@
 //! `POST /hooks/user-created`: the identity provider tells of a new user, who gets an organization, a workspace and its
 //! ownership; once, however often it is told.
 //!
-//! Called by the identity provider, with a signature of Standard Webhooks. Runs `api.provision_user`. Answers `{}`.
+//! Called by the identity provider: Supabase, Clerk, WorkOS, Auth0, or any sender of Standard Webhooks. Runs
+//! `api.provision_user`. Answers `{}`.
 
 use http::Method;
 use spin_sdk::http::Request;
@@ -9,10 +10,12 @@ use spin_sdk::http_service;
 use tally_core::door::http::{Incoming, Outgoing, serve};
 use tally_core::door::{postgres, variable};
 use tally_core::identity::MAX_BODY_BYTES;
+use tally_core::identity::person::Person;
 use tally_core::identity::user_created::{self, Decision};
 use tally_core::problem::Problem;
 use tally_core::reply::Reply;
 use tally_core::statements;
+use uuid::Uuid;
 
 #[http_service]
 async fn handle(request: Request) -> Outgoing {
@@ -21,10 +24,21 @@ async fn handle(request: Request) -> Outgoing {
 
 async fn user_created(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::POST)?;
-    let body = request.read_signed(MAX_BODY_BYTES).await?;
-    if let Decision::Provision { user_id, person } = user_created::decide(&body)? {
-        let parameters = vec![user_id.to_string().into(), person.email.into(), person.profile.into()];
-        postgres::SIGN_UP.call(&variable("database_url").await?, statements::PROVISION_USER, parameters).await?;
+    let (sender, body) = request.read_webhook(MAX_BODY_BYTES).await?;
+    let issuer = variable("jwt_issuer").await?;
+    if let Decision::Provision { user_id, person, blocks_sign_up } = user_created::decide(sender, &issuer, &body)? {
+        match provision(user_id, person).await {
+            // The user is stored, and an error would make their sign-up fail all the same. With their first token the
+            // access-token hook makes what is missing.
+            Err(problem) if blocks_sign_up && problem.kind().status() >= 500 => request.log_failure(&problem),
+            made => made?,
+        }
     }
     Reply::json(&serde_json::Map::new())
+}
+
+async fn provision(user_id: Uuid, person: Person) -> Result<(), Problem> {
+    let parameters = vec![user_id.to_string().into(), person.email.into(), person.profile.into()];
+    postgres::SIGN_UP.call(&variable("database_url").await?, statements::PROVISION_USER, parameters).await?;
+    Ok(())
 }

@@ -1,9 +1,10 @@
-//! `POST /hooks/user-created`.
+//! `POST /hooks/user-created`: Supabase Auth's hooks, and what holds for every sender.
 
 use serde_json::{Value, json};
 use tally_host::identity::{User, metadata, now};
 use uuid::Uuid;
 
+use super::fixtures::{count, fixture};
 use crate::answer::{Answer, ask};
 use crate::harness::Bundle;
 
@@ -143,7 +144,52 @@ async fn a_rotation_takes_both_secrets() {
     assert_eq!(count(&bundle, "organizations").await, 2);
 }
 
-async fn count(bundle: &Bundle, table: &str) -> i64 {
-    let query = format!("select count(*) from public.{table}");
-    sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&mut bundle.database().await.unwrap()).await.unwrap()
+#[tokio::test]
+async fn what_is_not_stored_yet_makes_nothing_and_does_not_stop_the_sign_up() {
+    let bundle = Bundle::start().await.unwrap();
+    let mut before = fixture("supabase_before_user_created");
+    assert_eq!(send(&bundle, &before).await.ok(), json!({}));
+    before["user"]["app_metadata"] = json!({"provider": "google", "providers": ["google"]});
+    assert_eq!(send(&bundle, &before).await.ok(), json!({}));
+    assert_eq!(count(&bundle, "organizations").await, 0);
+
+    let mut after = fixture("supabase_after_user_created");
+    after["user"]["id"] = json!(Uuid::new_v4());
+    assert_eq!(send(&bundle, &after).await.ok(), json!({}));
+    assert_eq!(send(&bundle, &before).await.ok(), json!({}));
+    assert_eq!(count(&bundle, "organizations").await, 1);
+}
+
+#[tokio::test]
+async fn a_failure_of_ours_does_not_stop_a_sign_up_and_the_first_token_makes_it_good() {
+    let bundle = Bundle::start().await.unwrap();
+    let mut owner = bundle.database().await.unwrap();
+    let forbid = "alter table organizations add constraint organizations_test_check check (false) not valid";
+    sqlx::raw_sql(forbid).execute(&mut owner).await.unwrap();
+    let wile = user("Acme");
+    let answer = send(&bundle, &payload(&wile)).await;
+    assert_eq!(answer.ok(), json!({}));
+    let log = bundle.guest_log().join("\n");
+    let request_id = answer.headers["x-request-id"].to_str().unwrap();
+    assert!(log.lines().any(|line| line.contains(request_id) && line.contains("\"error\"")), "{log}");
+    assert!(!log.contains(&wile.email), "{log}");
+
+    // Who sends again later is asked to.
+    let mut told = fixture("generic_user_created");
+    told["data"]["id"] = json!(wile.id);
+    send(&bundle, &told).await.problem(500, "internal");
+
+    let allow = "alter table organizations drop constraint organizations_test_check";
+    sqlx::raw_sql(allow).execute(&mut owner).await.unwrap();
+    let claims = bundle.identity.sign_in(&bundle.client, &bundle.base_url, &wile).await.unwrap();
+    assert_eq!(claims["user_role"], "owner");
+}
+
+#[tokio::test]
+async fn another_hook_of_supabase_is_told_that_it_is_wrong_here() {
+    let bundle = Bundle::start().await.unwrap();
+    let mut body = fixture("supabase_after_user_created");
+    body["metadata"]["name"] = json!("send-email");
+    send(&bundle, &body).await.problem(400, "malformed-body");
+    assert_eq!(count(&bundle, "organizations").await, 0);
 }

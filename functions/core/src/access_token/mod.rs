@@ -15,6 +15,7 @@ pub use key_store::{Cause, Fetched, KeyStore, fresh_for};
 pub use key_url::{KeyUrlError, check_key_url};
 pub use unverified::UnverifiedToken;
 
+use crate::identity::user_id::user_id;
 use crate::problem::{Kind, Problem};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -33,6 +34,7 @@ const MIN_SECRET_BYTES: usize = 32;
 pub struct TokenVerifier {
     secret: Option<DecodingKey>,
     validation: Validation,
+    issuer: String,
 }
 
 /// A token that was verified, of a user who may have no organization. Only [`TokenVerifier::verify`] makes one.
@@ -97,7 +99,7 @@ impl TokenVerifier {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[audience]);
-        Ok(Self { secret, validation })
+        Ok(Self { secret, validation, issuer: issuer.to_owned() })
     }
 
     /// The token, if it is the provider's, for us, in time, and names a user. `keys` are the provider's public
@@ -109,7 +111,8 @@ impl TokenVerifier {
         let claims = jsonwebtoken::decode::<Claims>(token.text(), key, &validation)
             .map_err(|error| invalid(explain(error.kind())))?
             .claims;
-        let user_id = claims.sub.parse().map_err(|_| invalid("The token's `sub` is not a user id."))?;
+        let user_id =
+            user_id(&self.issuer, &claims.sub).ok_or_else(|| invalid("The token's `sub` is not a user id."))?;
         let org_id = claims.org_id.and_then(|id| id.parse().ok());
         let role = claims.user_role.and_then(|role| Role::parse(&role));
         Ok(UserToken { user_id, organization: org_id.zip(role), is_anonymous: claims.is_anonymous == Some(true) })
@@ -232,6 +235,12 @@ mod tests {
     }
 
     #[test]
+    fn a_user_id_that_is_no_uuid_is_the_one_of_the_webhooks() {
+        let token = verify(&sign(&with("sub", json!("user_29w83")), Algorithm::HS256, SECRET)).unwrap();
+        assert_eq!(Some(token.user_id()), user_id("https://id", "user_29w83"));
+    }
+
+    #[test]
     fn an_audience_may_stand_in_an_array() {
         assert!(verify(&sign(&with("aud", json!(["authenticated"])), Algorithm::HS256, SECRET)).is_ok());
     }
@@ -245,7 +254,7 @@ mod tests {
 
     #[test]
     fn what_is_for_others_or_of_others_is_refused() {
-        for (name, value) in [("iss", "https://evil"), ("aud", "anon"), ("sub", "not a user")] {
+        for (name, value) in [("iss", "https://evil"), ("aud", "anon"), ("sub", "")] {
             assert_eq!(verdict(&with(name, json!(value))), Kind::InvalidToken, "{name}");
         }
     }

@@ -1,6 +1,9 @@
 //! Requests in, replies out: request ids, bounded bodies, problems, and the log of what failed.
 
+use super::variables::{sent_secrets, workos_secrets};
 use super::{log, webhook_secrets, within};
+use crate::identity::sender::{Scheme, Sender};
+use crate::identity::workos;
 use crate::problem::{Kind, Problem};
 use crate::reply::Reply;
 use ::http::{HeaderMap, HeaderValue, Method, header};
@@ -27,6 +30,8 @@ pub struct Incoming {
     headers: HeaderMap,
     body: IncomingRequestBody,
     body_ended: bool,
+    function: String,
+    request_id: String,
 }
 
 /// A reply that the platform takes.
@@ -41,12 +46,12 @@ where
     F: AsyncFnOnce(&mut Incoming) -> Result<Reply, Problem>,
 {
     let request_id = Uuid::new_v4().to_string();
-    let mut incoming = Incoming::new(request);
+    let mut incoming = Incoming::new(request, function, &request_id);
     let mut reply = match route(&mut incoming).await {
         Ok(reply) => reply,
         Err(problem) => {
             if problem.kind().status() >= 500 {
-                log::failure(function, &request_id, &problem);
+                incoming.log_failure(&problem);
             }
             incoming.discard().await;
             form(&problem, &request_id)
@@ -59,7 +64,7 @@ where
 }
 
 impl Incoming {
-    fn new(request: Request) -> Self {
+    fn new(request: Request, function: &str, request_id: &str) -> Self {
         let (parts, body) = request.into_parts();
         Self {
             method: parts.method,
@@ -68,7 +73,14 @@ impl Incoming {
             headers: parts.headers,
             body,
             body_ended: false,
+            function: function.to_owned(),
+            request_id: request_id.to_owned(),
         }
+    }
+
+    /// Logs a failure of ours that the request does not fail for; one that it does fail for is logged by itself.
+    pub fn log_failure(&self, problem: &Problem) {
+        log::failure(&self.function, &self.request_id, problem);
     }
 
     /// The headers.
@@ -99,9 +111,7 @@ impl Incoming {
 
     /// Refuses a body that is not plain JSON.
     pub fn require_json(&self) -> Result<(), Problem> {
-        let content_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let media_type = content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
-        if !media_type.eq_ignore_ascii_case("application/json") {
+        if !self.media_type().eq_ignore_ascii_case("application/json") {
             let detail = "Send the body with the header `Content-Type: application/json`.";
             return Err(Problem::new(Kind::UnsupportedMediaType, detail));
         }
@@ -113,12 +123,39 @@ impl Incoming {
         }
     }
 
+    fn media_type(&self) -> &str {
+        let content_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim()
+    }
+
     /// The whole body, if it has at most `max_bytes` and comes in time; not a byte more is kept.
     pub async fn read(&mut self, max_bytes: usize) -> Result<Bytes, Problem> {
         within(BODY_DEADLINE, self.collect(max_bytes)).await.unwrap_or_else(|| {
             let detail = format!("The body must come within {} seconds.", BODY_DEADLINE.as_secs());
             Err(Problem::new(Kind::RequestTimeout, detail))
         })
+    }
+
+    /// The whole body of a webhook, and who sent it.
+    pub async fn read_webhook(&mut self, max_bytes: usize) -> Result<(Sender, Bytes), Problem> {
+        if self.media_type().eq_ignore_ascii_case("application/jwt") {
+            let detail = "Webhooks that are a JWT, as Kinde sends them, are not taken here; users of Kinde get their \
+                          organization with a signed `user.created` of Standard Webhooks.";
+            return Err(Problem::new(Kind::UnsupportedMediaType, detail));
+        }
+        match Scheme::of(&self.headers) {
+            Scheme::StandardWebhooks => Ok((Sender::StandardWebhooks, self.read_signed(max_bytes).await?)),
+            Scheme::WorkOs => {
+                let secrets = workos_secrets().await?;
+                let body = self.read(max_bytes).await?;
+                workos::verify(&secrets, &self.headers, &body, SystemTime::now())?;
+                Ok((Sender::WorkOs, body))
+            }
+            Scheme::Secret(secret) => {
+                let sender = sent_secrets().await?.sender(&secret)?;
+                Ok((sender, self.read(max_bytes).await?))
+            }
+        }
     }
 
     /// The whole body of a webhook, if one of the provider's secrets signed it.

@@ -1,7 +1,10 @@
 //! Variables of the component, as `spin.toml` gives them, and what is made of them.
 
 use crate::access_token::{TokenVerifier, check_key_url};
+use crate::identity::sender::{self, SentSecrets};
+use crate::identity::text_secret::TextSecrets;
 use crate::identity::webhook::WebhookSecrets;
+use crate::identity::workos;
 use crate::problem::{Kind, Problem};
 use ::http::Uri;
 use std::error::Error;
@@ -50,8 +53,31 @@ pub(super) async fn identity_provider() -> Result<IdentityProvider, Problem> {
     })
 }
 
-/// What checks webhooks, as the variable `webhook_secrets` has it.
+/// What checks Standard Webhooks, as the variable `webhook_secrets` has it.
 pub async fn webhook_secrets() -> Result<WebhookSecrets, Problem> {
     let name = "webhook_secrets";
     WebhookSecrets::parse(&variable(name).await?).map_err(|error| unusable(name, error))
+}
+
+/// What checks webhooks of WorkOS, as the variable `workos_webhook_secrets` has it.
+pub(super) async fn workos_secrets() -> Result<TextSecrets, Problem> {
+    let name = "workos_webhook_secrets";
+    let secrets = text_secrets(name, workos::MIN_SECRET_BYTES).await?;
+    if secrets.is_empty() {
+        let detail = format!("Webhooks of WorkOS are not taken here: the variable `{name}` is empty.");
+        return Err(Problem::new(Kind::InvalidSignature, detail));
+    }
+    Ok(secrets)
+}
+
+/// The secrets that senders send along, as the variables `database_webhook_secrets` and `auth0_webhook_secrets` have them.
+pub(super) async fn sent_secrets() -> Result<SentSecrets, Problem> {
+    Ok(SentSecrets {
+        database: text_secrets("database_webhook_secrets", sender::MIN_SECRET_BYTES).await?,
+        auth0: text_secrets("auth0_webhook_secrets", sender::MIN_SECRET_BYTES).await?,
+    })
+}
+
+async fn text_secrets(name: &'static str, needed: usize) -> Result<TextSecrets, Problem> {
+    TextSecrets::parse(&variable(name).await?, needed).map_err(|error| unusable(name, error))
 }

@@ -22,19 +22,30 @@ impl Person {
     /// `user_metadata` is the application's, whatever it is: what of it is no text says nothing of a name, and is no reason
     /// to refuse the user.
     pub fn new(email: Option<&str>, user_metadata: Option<&RawValue>) -> Self {
-        Self { email: email.map(clean), profile: profile(user_metadata).unwrap_or_else(|| "{}".to_owned()) }
+        Self::named(email, None, &[user_metadata])
+    }
+
+    /// A person whose name the provider knows apart from what applications keep; where two say something of the same
+    /// kind, the later counts.
+    pub fn named(email: Option<&str>, name: Option<&str>, metadata: &[Option<&RawValue>]) -> Self {
+        let mut profile = BTreeMap::new();
+        for metadata in metadata.iter().flatten() {
+            profile.extend(texts(metadata).unwrap_or_default());
+        }
+        if let Some(name) = name.map(clean).filter(|name| !name.trim().is_empty()) {
+            profile.insert("full_name".to_owned(), name);
+        }
+        Self { email: email.map(clean), profile: serde_json::to_string(&profile).unwrap_or_else(|_| "{}".to_owned()) }
     }
 }
 
-fn profile(user_metadata: Option<&RawValue>) -> Option<String> {
+fn texts(metadata: &RawValue) -> Option<BTreeMap<String, String>> {
     // Values unread, so that one too deep or too odd to read does not take the others with it.
-    let entries: BTreeMap<String, &RawValue> = serde_json::from_str(user_metadata?.get()).ok()?;
-    let texts: BTreeMap<String, String> = entries
+    let entries: BTreeMap<String, &RawValue> = serde_json::from_str(metadata.get()).ok()?;
+    let texts = entries
         .into_iter()
-        .filter_map(|(key, value)| Some((clean(&key), clean(&serde_json::from_str::<String>(value.get()).ok()?))))
-        .take(MAX_ENTRIES)
-        .collect();
-    serde_json::to_string(&texts).ok()
+        .filter_map(|(key, value)| Some((clean(&key), clean(&serde_json::from_str::<String>(value.get()).ok()?))));
+    Some(texts.take(MAX_ENTRIES).collect())
 }
 
 /// Without control characters, of which Postgres refuses one (U+0000).
@@ -66,6 +77,15 @@ mod tests {
         for odd in ["null", "[]", "7", r#""Acme""#, r#"["company", "Acme"]"#, r#"{"\ud800": "Acme"}"#] {
             assert_eq!(profile(odd), "{}", "{odd}");
         }
+    }
+
+    #[test]
+    fn a_name_of_the_providers_goes_with_what_applications_keep() {
+        let [theirs, ours] = [r#"{"company": "Acme", "full_name": "W"}"#, r#"{"company": "Bolt", "x": 1}"#]
+            .map(|text| RawValue::from_string(text.to_owned()).unwrap());
+        let person = Person::named(None, Some("Wile E."), &[Some(&theirs), None, Some(&ours)]);
+        assert_eq!(person.profile, r#"{"company":"Bolt","full_name":"Wile E."}"#);
+        assert_eq!(Person::named(None, Some(" "), &[Some(&theirs)]).profile, r#"{"company":"Acme","full_name":"W"}"#);
     }
 
     #[test]

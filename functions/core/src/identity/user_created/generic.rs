@@ -1,0 +1,31 @@
+//! Any sender of Standard Webhooks: `{"type": "user.created", "data": {"id", "email", "name", "company", …}}`.
+
+use super::{NewUser, unreadable};
+use crate::identity::person::Person;
+use crate::problem::Problem;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    data: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct User {
+    id: String,
+    email: Option<String>,
+    is_anonymous: Option<bool>,
+}
+
+pub(super) fn read(body: &[u8]) -> Result<Option<NewUser>, Problem> {
+    let refuse = |error: &serde_json::Error| unreadable("user.created event", error);
+    let Event { data } = serde_json::from_slice(body).map_err(|error| refuse(&error))?;
+    let user: User = serde_json::from_str(data.get()).map_err(|error| refuse(&error))?;
+    if user.is_anonymous.unwrap_or_default() {
+        return Ok(None);
+    }
+    let person = Person::new(user.email.as_deref(), Some(data));
+    Ok(Some(NewUser { id: user.id, person, blocks_sign_up: false }))
+}
