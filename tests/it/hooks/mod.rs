@@ -2,5 +2,6 @@
 
 mod access_token;
 mod fixtures;
+mod official_libraries;
 mod providers;
 mod user_created;
