@@ -15,7 +15,7 @@ type Claims = BTreeMap<String, Box<RawValue>>;
 /// Every claim goes out as it was written, no claim of an organization but ours does, and what is told of a person is what
 /// Postgres takes.
 pub fn webhook_body(data: &[u8]) {
-    for sender in [Sender::StandardWebhooks, Sender::WorkOs, Sender::SupabaseDatabase, Sender::Auth0] {
+    for sender in [Sender::StandardWebhooks, Sender::WorkOs, Sender::SupabaseDatabase, Sender::Auth0, Sender::Kinde] {
         let told = || user_created::decide(sender, ISSUER, data).ok();
         let Some(Decision::Provision { person, .. }) = told() else { continue };
         assert_storable(&person);

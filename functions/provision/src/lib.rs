@@ -1,7 +1,7 @@
 //! `POST /hooks/user-created`: the identity provider tells of a new user, who gets an organization, a workspace and its
 //! ownership; once, however often it is told.
 //!
-//! Called by the identity provider: Supabase, Clerk, WorkOS, Auth0, or any sender of Standard Webhooks. Runs
+//! Called by the identity provider: Supabase, Clerk, WorkOS, Auth0, Kinde, or any sender of Standard Webhooks. Runs
 //! `api.provision_user`. Answers `{}`.
 
 use http::Method;

@@ -2,6 +2,7 @@
 
 mod access_token;
 mod fixtures;
+mod kinde;
 mod official_libraries;
 mod providers;
 mod user_created;

@@ -5,6 +5,7 @@ mod jwk;
 mod key_set;
 mod key_store;
 mod key_url;
+mod signed_event;
 mod unverified;
 #[cfg(test)]
 mod vectors;
@@ -13,7 +14,8 @@ pub use jwk::LeftOut;
 pub use key_set::{KeySet, KeySetError, MAX_KEY_SET_BYTES};
 pub use key_store::{Cause, Fetched, KeyStore, fresh_for};
 pub use key_url::{KeyUrlError, check_key_url};
-pub use unverified::UnverifiedToken;
+pub use signed_event::UnverifiedEvent;
+pub use unverified::{MAX_TOKEN_BYTES, UnverifiedToken};
 
 use crate::identity::user_id::user_id;
 use crate::problem::{Kind, Problem};

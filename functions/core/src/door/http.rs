@@ -1,7 +1,8 @@
 //! Requests in, replies out: request ids, bounded bodies, problems, and the log of what failed.
 
-use super::variables::{sent_secrets, workos_secrets};
-use super::{log, webhook_secrets, within};
+use super::variables::{kinde_key_url, sent_secrets, workos_secrets};
+use super::{keys, log, webhook_secrets, within};
+use crate::access_token::{MAX_TOKEN_BYTES, UnverifiedEvent};
 use crate::identity::sender::{Scheme, Sender};
 use crate::identity::workos;
 use crate::problem::{Kind, Problem};
@@ -139,9 +140,7 @@ impl Incoming {
     /// The whole body of a webhook, and who sent it.
     pub async fn read_webhook(&mut self, max_bytes: usize) -> Result<(Sender, Bytes), Problem> {
         if self.media_type().eq_ignore_ascii_case("application/jwt") {
-            let detail = "Webhooks that are a JWT, as Kinde sends them, are not taken here; users of Kinde get their \
-                          organization with a signed `user.created` of Standard Webhooks.";
-            return Err(Problem::new(Kind::UnsupportedMediaType, detail));
+            return Ok((Sender::Kinde, self.read_jwt(max_bytes.min(MAX_TOKEN_BYTES)).await?));
         }
         match Scheme::of(&self.headers) {
             Scheme::StandardWebhooks => Ok((Sender::StandardWebhooks, self.read_signed(max_bytes).await?)),
@@ -156,6 +155,15 @@ impl Incoming {
                 Ok((sender, self.read(max_bytes).await?))
             }
         }
+    }
+
+    /// What a webhook that is a JWT says, if one of the sender's published keys signed it.
+    async fn read_jwt(&mut self, max_bytes: usize) -> Result<Bytes, Problem> {
+        let url = kinde_key_url().await?;
+        let body = self.read(max_bytes).await?;
+        let event = UnverifiedEvent::read(&body)?;
+        let keys = keys::keys_for(&url, event.token()).await?;
+        Ok(Bytes::copy_from_slice(event.verify(&keys)?.get().as_bytes()))
     }
 
     /// The whole body of a webhook, if one of the provider's secrets signed it.

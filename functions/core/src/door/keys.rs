@@ -30,7 +30,9 @@ enum FetchError {
     Deadline,
     #[error("the request cannot be made")]
     Request(#[source] ::http::Error),
-    #[error("the host may not be asked: the variable `jwks_origin` must be the start of `jwks_url`")]
+    #[error(
+        "the host may not be asked: the variable `jwks_origin` must be the start of `jwks_url`, `kinde_jwks_origin` of `kinde_jwks_url`"
+    )]
     Denied(#[source] ErrorCode),
     #[error("the request failed")]
     Transport(#[source] ErrorCode),

@@ -78,6 +78,18 @@ pub(super) async fn sent_secrets() -> Result<SentSecrets, Problem> {
     })
 }
 
+/// Where Kinde publishes the keys of its webhooks, as the variable `kinde_jwks_url` has it.
+pub(super) async fn kinde_key_url() -> Result<Uri, Problem> {
+    let name = "kinde_jwks_url";
+    let url = variable(name).await?;
+    if url.is_empty() {
+        let detail =
+            format!("Webhooks that are a JWT, as Kinde's, are not taken here: the variable `{name}` is empty.");
+        return Err(Problem::new(Kind::InvalidSignature, detail));
+    }
+    check_key_url(&url).map_err(|error| unusable(name, error))
+}
+
 async fn text_secrets(name: &'static str, needed: usize) -> Result<TextSecrets, Problem> {
     TextSecrets::parse(&variable(name).await?, needed).map_err(|error| unusable(name, error))
 }

@@ -35,6 +35,8 @@ pub enum Sender {
     SupabaseDatabase,
     /// An event stream of Auth0.
     Auth0,
+    /// Kinde, whose webhooks are a JWT.
+    Kinde,
 }
 
 /// The secrets that are sent along: each is one sender's.

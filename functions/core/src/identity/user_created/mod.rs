@@ -6,6 +6,7 @@
 mod auth0;
 mod clerk;
 mod generic;
+mod kinde;
 mod supabase;
 #[cfg(test)]
 mod tests;
@@ -64,6 +65,7 @@ pub fn decide(sender: Sender, issuer: &str, body: &[u8]) -> Result<Decision, Pro
         Sender::WorkOs => workos::read(body)?,
         Sender::SupabaseDatabase => supabase::read_row(body)?,
         Sender::Auth0 => auth0::read(body)?,
+        Sender::Kinde => kinde::read(body)?,
     };
     let Some(NewUser { id, person, blocks_sign_up }) = new_user else { return Ok(Decision::Nothing) };
     let user_id = user_id(issuer, &id)

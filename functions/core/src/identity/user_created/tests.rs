@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 
 const ISSUER: &str = "https://id.acme.example";
 const USER: &str = "ff7fc9ae-3b1b-4642-9241-64adb9848a03";
-const SENDERS: [Sender; 4] = [Sender::StandardWebhooks, Sender::WorkOs, Sender::SupabaseDatabase, Sender::Auth0];
+const SENDERS: [Sender; 5] =
+    [Sender::StandardWebhooks, Sender::WorkOs, Sender::SupabaseDatabase, Sender::Auth0, Sender::Kinde];
 
 /// The fixtures, and who sends each.
-const FIXTURES: [(Sender, &str); 7] = [
+const FIXTURES: [(Sender, &str); 8] = [
     (Sender::StandardWebhooks, include_str!("../../../../../tests/data/identity/supabase_after_user_created.json")),
     (Sender::StandardWebhooks, include_str!("../../../../../tests/data/identity/supabase_before_user_created.json")),
     (Sender::SupabaseDatabase, include_str!("../../../../../tests/data/identity/supabase_database_webhook.json")),
@@ -16,6 +17,7 @@ const FIXTURES: [(Sender, &str); 7] = [
     (Sender::StandardWebhooks, include_str!("../../../../../tests/data/identity/generic_user_created.json")),
     (Sender::WorkOs, include_str!("../../../../../tests/data/identity/workos_user_created.json")),
     (Sender::Auth0, include_str!("../../../../../tests/data/identity/auth0_user_created.json")),
+    (Sender::Kinde, include_str!("../../../../../tests/data/identity/kinde_user_created.json")),
 ];
 
 fn fixture(number: usize) -> Value {
@@ -59,6 +61,8 @@ fn each_provider_tells_who_it_is() {
     assert_eq!(provisioned(5), (workos, email("wile"), json!({"full_name": "Wile Coyote"}), false));
     let auth0 = user_id(ISSUER, "auth0|507f1f77bcf86cd799439020").unwrap();
     assert_eq!(provisioned(6), (auth0, email("wile"), json!({"company": "Acme Inc."}), false));
+    let kinde = user_id(ISSUER, "kp_3a7c1f0e5d2b4c6f8a9b0c1d2e3f4a5b").unwrap();
+    assert_eq!(provisioned(7), (kinde, email("wile"), json!({"full_name": "Wile Coyote"}), false));
 }
 
 #[test]
@@ -110,6 +114,7 @@ fn other_events_are_nothing() {
         (4, "type", "user.deleted"),
         (5, "event", "user.updated"),
         (6, "type", "user.deleted"),
+        (7, "type", "user.updated"),
     ] {
         let mut payload = fixture(number);
         payload[key] = json!(event);
@@ -188,7 +193,14 @@ fn what_is_no_payload_is_refused() {
         }
     }
     for id in [json!(""), json!("x".repeat(256)), json!(7), Value::Null] {
-        for (number, place) in [(0, "/user/id"), (2, "/record/id"), (3, "/data/id"), (4, "/data/id"), (5, "/data/id")] {
+        for (number, place) in [
+            (0, "/user/id"),
+            (2, "/record/id"),
+            (3, "/data/id"),
+            (4, "/data/id"),
+            (5, "/data/id"),
+            (7, "/data/user/id"),
+        ] {
             let mut payload = fixture(number);
             *payload.pointer_mut(place).unwrap() = id.clone();
             refused(FIXTURES[number].0, &payload);
@@ -206,4 +218,19 @@ fn a_refusal_does_not_repeat_what_was_sent() {
     payload["record"]["is_anonymous"] = json!(false);
     let problem = verdict(Sender::SupabaseDatabase, &payload).unwrap_err();
     assert!(problem.detail().contains("missing field `id`"), "{}", problem.detail());
+}
+
+#[test]
+fn kindes_envelope_is_needed_whole() {
+    for (parent, name) in [("", "event_id"), ("", "type"), ("", "data"), ("/data", "user"), ("/data/user", "id")] {
+        let mut payload = fixture(7);
+        payload.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(name);
+        refused(Sender::Kinde, &payload);
+    }
+    let mut payload = fixture(7);
+    for name in ["email", "first_name", "last_name", "organizations"] {
+        payload["data"]["user"].as_object_mut().unwrap().remove(name);
+    }
+    let Decision::Provision { person, .. } = decision(Sender::Kinde, &payload) else { panic!("{payload}") };
+    assert_eq!(person, Person { email: None, profile: "{}".to_owned() });
 }
