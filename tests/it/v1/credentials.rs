@@ -53,10 +53,12 @@ async fn expired_foreign_and_tampered_tokens_are_refused() {
         ("nbf", json!(now() + 3_600)),
         ("iss", json!("https://evil.example")),
         ("aud", json!("anon")),
-        ("sub", json!("somebody")),
+        ("sub", json!("")),
     ] {
         assert_refused(&bundle, &token_with(&bundle, &acme, name, value), 401, "invalid-token").await;
     }
+    // Not every provider's ids are UUIDs: this is a user, and a member of nothing.
+    assert_refused(&bundle, &token_with(&bundle, &acme, "sub", json!("somebody")), 403, "not-a-member").await;
     let mut stranger = bundle.identity.clone();
     stranger.jwt_secret = "0".repeat(64);
     assert_refused(&bundle, &stranger.mint(&bundle.identity.claims(&acme.user)).unwrap(), 401, "invalid-token").await;
