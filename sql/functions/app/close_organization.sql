@@ -11,17 +11,16 @@ create or replace function app.close_organization(p_org_id uuid, p_closed_before
   language plpgsql volatile set search_path = '' set lock_timeout = '1s'
 as $$
 declare
-  c_lock_class constant integer := 1413565516;
-  v_lock_key constant integer := hashtext(p_org_id::pg_catalog.text);
+  v_lock constant bigint := app.batch_lock(p_org_id);
   v_closed boolean;
 begin
   if p_wait then
     begin
-      perform pg_advisory_xact_lock(c_lock_class, v_lock_key);
+      perform pg_advisory_xact_lock(v_lock);
     exception when lock_not_available then
       return false;
     end;
-  elsif not pg_try_advisory_xact_lock(c_lock_class, v_lock_key) then
+  elsif not pg_try_advisory_xact_lock(v_lock) then
     return false;
   end if;
 

@@ -6,8 +6,7 @@
 -- under way when the removing of rows begins. Therefore everything that writes events or rollups calls this first, in a
 -- statement of its own, and reads stores in a later one, at the isolation level read committed.
 --
--- The lock: pg_advisory_xact_lock(1413565516 ('TALL'), hashtext(org_id)). Two organizations of one hash wait for each other,
--- which is rare and harmless.
+-- The lock: app.batch_lock.
 
 set role tally_owner;
 
@@ -15,7 +14,7 @@ create or replace function app.closed_before(p_org_id uuid) returns timestamptz
   language plpgsql volatile set search_path = ''
 as $$
 begin
-  perform pg_advisory_xact_lock_shared(1413565516, hashtext(p_org_id::pg_catalog.text));
+  perform pg_advisory_xact_lock_shared(app.batch_lock(p_org_id));
   return coalesce((select r.closed_before from app.retention r where r.org_id = p_org_id), '-infinity');
 end
 $$;

@@ -33,7 +33,7 @@ begin
   -- Waits for the batches under way, which read the definition after they took their lock: one organization's
   -- (app.closed_before), or all (app.ensure_months).
   if v_row.org_id is not null then
-    perform pg_advisory_xact_lock(1413565516, hashtext(v_row.org_id::pg_catalog.text));
+    perform pg_advisory_xact_lock(app.batch_lock(v_row.org_id));
   else
     lock table only public.metric_events in share mode;
   end if;

@@ -15,7 +15,8 @@
 --                                   deleted stores that nothing is left of, and rows of deleted stores
 --   again                           whether to call again at once
 --
--- Security definer: it sees all organizations. Lock: pg_try_advisory_xact_lock(1413565517, 0), next to app.closed_before's.
+-- Security definer: it sees all organizations. Lock: pg_try_advisory_xact_lock(1413565517, 0); keys of two numbers are
+-- apart from those of one (app.batch_lock).
 
 set role tally_owner;
 

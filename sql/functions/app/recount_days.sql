@@ -10,7 +10,7 @@ create or replace function app.recount_days() returns trigger
 as $$
 begin
   -- Waits for the batches under way, which read the zone after they took this lock (app.closed_before).
-  perform pg_advisory_xact_lock(1413565516, hashtext(new.org_id::pg_catalog.text));
+  perform pg_advisory_xact_lock(app.batch_lock(new.org_id));
   delete from public.metric_rollups where org_id = new.org_id and store_id = new.id and grain = 'day';
   insert into public.metric_rollups
     (org_id, store_id, metric_key, grain, bucket_start, currency, dimensions, count, sum, min, max, last, last_at)
