@@ -55,7 +55,7 @@ kinds! {
     InvalidSignature = 401, "invalid-signature", "The signature is not valid";
     /// The webhook was signed too long ago, or in the future.
     StaleTimestamp = 401, "stale-timestamp", "The signature is too old or too new";
-    /// The token names no organization.
+    /// The token names no organization, or is an anonymous user's.
     NoOrganization = 403, "no-organization", "The token names no organization";
     /// The user does not belong to the organization of the token any more.
     NotAMember = 403, "not-a-member", "The user is not a member of the organization";

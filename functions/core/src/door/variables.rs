@@ -1,6 +1,6 @@
 //! Variables of the component, as `spin.toml` gives them, and what is made of them.
 
-use crate::access_token::{TokenVerifier, check_key_url};
+use crate::access_token::{ClaimNames, TokenVerifier, check_key_url};
 use crate::identity::sender::{self, SentSecrets};
 use crate::identity::text_secret::TextSecrets;
 use crate::identity::webhook::WebhookSecrets;
@@ -39,16 +39,21 @@ pub(super) struct IdentityProvider {
 #[error("neither `jwt_secret` nor `jwks_url` is set: one of them must be, or no access token can be checked")]
 struct NoKeys;
 
-/// Whose access tokens are taken, as the variables `jwt_secret`, `jwks_url`, `jwt_issuer` and `jwt_audience` have it.
+/// Whose access tokens are taken, as the variables `jwt_secret`, `jwks_url`, `jwt_issuer`, `jwt_audience`, `jwt_org_claim` and
+/// `jwt_role_claim` have it.
 pub(super) async fn identity_provider() -> Result<IdentityProvider, Problem> {
     let (secret, url) = (variable("jwt_secret").await?, variable("jwks_url").await?);
     let (issuer, audience) = (variable("jwt_issuer").await?, variable("jwt_audience").await?);
     if secret.is_empty() && url.is_empty() {
         return Err(Problem::ours(Kind::Misconfigured, NoKeys));
     }
+    let names = ClaimNames::new(&variable("jwt_org_claim").await?, &variable("jwt_role_claim").await?)
+        .map_err(|error| unusable("jwt_org_claim` or `jwt_role_claim", error))?;
     let key_url = if url.is_empty() { None } else { Some(check_key_url(&url)) };
     Ok(IdentityProvider {
-        verifier: TokenVerifier::new(&secret, &issuer, &audience).map_err(|error| unusable("jwt_secret", error))?,
+        verifier: TokenVerifier::new(&secret, &issuer, &audience)
+            .map_err(|error| unusable("jwt_secret", error))?
+            .with_names(names),
         key_url: key_url.transpose().map_err(|error| unusable("jwks_url", error))?,
     })
 }
