@@ -1,7 +1,8 @@
 //! `POST /hooks/access-token`: the identity provider is about to make an access token; `org_id` and `user_role` go into it.
 //!
-//! Called by Supabase Auth, with a signature of Standard Webhooks. Runs `api.access_token_claims`. Answers
-//! `{"claims": {…}}`, or 200 with `{"error": {"http_code", "message"}}`: the provider reads a message from a 200 only.
+//! Called by Supabase Auth, or by whoever adds to tokens elsewhere, with a signature of Standard Webhooks. Runs
+//! `api.access_token_claims`. Answers `{"claims": {…}}`, or 200 with `{"error": {"http_code", "message"}}`: the provider
+//! reads a message from a 200 only.
 //!
 //! Also `/v1/me`, where a user chooses the organization: [`me`].
 
@@ -35,8 +36,8 @@ async fn access_token(request: &mut Incoming) -> Result<Reply, Problem> {
     let event = Event::read(&request.read_signed(MAX_BODY_BYTES).await?)?;
     let person = event.person();
     let may_provision = !event.is_anonymous();
-    let parameters =
-        vec![event.user_id.to_string().into(), person.email.into(), person.profile.into(), may_provision.into()];
+    let user_id = event.user_id(&variable("jwt_issuer").await?)?;
+    let parameters = vec![user_id.to_string().into(), person.email.into(), person.profile.into(), may_provision.into()];
     let found =
         postgres::HOOK.call(&variable("database_url").await?, statements::ACCESS_TOKEN_CLAIMS, parameters).await?;
     let organization: OrganizationClaims =

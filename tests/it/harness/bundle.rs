@@ -5,7 +5,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr};
 use tally_host::database::{Cluster, ClusterOptions};
 use tally_host::identity::Identity;
 use tally_host::roles::variables;
@@ -109,6 +109,27 @@ impl Bundle {
     /// A connection to the database, as its owner.
     pub(crate) async fn database(&self) -> Result<PgConnection> {
         Ok(PgConnection::connect(&self.database_url).await?)
+    }
+
+    /// How many rows a table of the schema `public` has.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let query = AssertSqlSafe(format!("select count(*) from public.{table}"));
+        sqlx::query_scalar(query).fetch_one(&mut self.database().await.unwrap()).await.unwrap()
+    }
+
+    /// From now on the database refuses new organizations, with details that quote the row.
+    pub(crate) async fn refuse_organizations(&self) {
+        self.execute("alter table organizations add constraint organizations_test_check check (false) not valid").await;
+    }
+
+    /// Takes that back.
+    pub(crate) async fn take_organizations(&self) {
+        self.execute("alter table organizations drop constraint organizations_test_check").await;
+    }
+
+    /// Runs statements as the owner of the database.
+    pub(crate) async fn execute(&self, statements: impl SqlSafeStr) {
+        sqlx::raw_sql(statements).execute(&mut self.database().await.unwrap()).await.unwrap();
     }
 
     /// The full URL of a path.

@@ -16,12 +16,6 @@ pub(super) fn fixture(name: &str) -> Value {
     serde_json::from_str(&text(name)).unwrap()
 }
 
-/// How many rows a table has.
-pub(super) async fn count(bundle: &Bundle, table: &str) -> i64 {
-    let query = format!("select count(*) from public.{table}");
-    sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&mut bundle.database().await.unwrap()).await.unwrap()
-}
-
 /// The users who own an organization, and what it is called.
 pub(super) async fn owners(bundle: &Bundle) -> Vec<(String, String)> {
     sqlx::query_as(

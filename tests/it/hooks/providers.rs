@@ -8,9 +8,9 @@ use reqwest::RequestBuilder;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tally_core::identity::user_id::user_id;
-use tally_host::identity::now;
+use tally_host::identity::{now, with_headers};
 
-use super::fixtures::{count, fixture, owners, text};
+use super::fixtures::{fixture, owners, text};
 use crate::answer::{Answer, ask};
 use crate::harness::Bundle;
 
@@ -39,9 +39,7 @@ fn post(bundle: &Bundle, body: &str) -> RequestBuilder {
 
 fn signed(bundle: &Bundle, prefix: &str, body: &str) -> RequestBuilder {
     let headers = bundle.identity.sign_webhook(body).unwrap();
-    headers
-        .into_iter()
-        .fold(post(bundle, body), |request, (name, value)| request.header(name.replace("webhook-", prefix), value))
+    with_headers(post(bundle, body), headers.map(|(name, value)| (name.replace("webhook-", prefix), value)))
 }
 
 fn workos(bundle: &Bundle, secret: &str, body: &str, milliseconds: u64) -> RequestBuilder {
@@ -104,10 +102,10 @@ async fn a_webhook_signed_with_a_private_key_is_taken() {
         ask(request.header("webhook-signature", signatures))
     };
     request("msg_2").await.problem(401, "invalid-signature");
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
     request("msg_1").await.ok();
     send(&bundle, "generic", &body).await.ok();
-    assert_eq!(count(&bundle, "organizations").await, 1);
+    assert_eq!(bundle.count("organizations").await, 1);
 }
 
 #[tokio::test]
@@ -119,8 +117,8 @@ async fn told_again_and_by_others_there_is_one() {
         }
     }
     // Supabase's two ways tell of one user.
-    assert_eq!(count(&bundle, "organizations").await, 5);
-    assert_eq!(count(&bundle, "workspaces").await, 5);
+    assert_eq!(bundle.count("organizations").await, 5);
+    assert_eq!(bundle.count("workspaces").await, 5);
 }
 
 #[tokio::test]
@@ -132,7 +130,7 @@ async fn fifty_at_once_for_one_user_make_one() {
         answer.ok();
     }
     for table in ["organizations", "workspaces", "org_members"] {
-        assert_eq!(count(&bundle, table).await, 1, "{table}");
+        assert_eq!(bundle.count(table).await, 1, "{table}");
     }
 }
 
@@ -171,7 +169,7 @@ async fn other_events_and_users_who_are_nobody_make_nothing() {
         *body.pointer_mut(place).unwrap() = other;
         assert_eq!(send(&bundle, provider, &body.to_string()).await.ok(), json!({}), "{provider}");
     }
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
 }
 
 #[tokio::test]
@@ -186,7 +184,7 @@ async fn one_providers_secret_does_not_speak_for_another() {
             }
             let answer = send(&bundle, provider, &text(name)).await;
             assert!(matches!(answer.status, 200 | 400), "{its_own} by {provider}: {}", answer.text);
-            assert_eq!(count(&bundle, "organizations").await, 0, "{its_own} by {provider}");
+            assert_eq!(bundle.count("organizations").await, 0, "{its_own} by {provider}");
         }
     }
     send(&bundle, "auth0", &text("clerk_user_created")).await.problem(400, "malformed-body");
@@ -218,9 +216,9 @@ async fn a_wrong_secret_or_signature_makes_nothing() {
     for milliseconds in [milliseconds - 240_000, milliseconds + 240_000] {
         ask(workos(&bundle, WORKOS_SECRET, &event, milliseconds)).await.problem(401, "stale-timestamp");
     }
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
     ask(post(&bundle, &row).header("x-webhook-secret", DATABASE_SECRET)).await.ok();
-    assert_eq!(count(&bundle, "organizations").await, 1);
+    assert_eq!(bundle.count("organizations").await, 1);
 }
 
 #[tokio::test]
@@ -234,7 +232,7 @@ async fn what_is_not_set_is_not_taken() {
         let problem = send(&bundle, provider, &text(name)).await.problem(401, "invalid-signature");
         assert!(problem["detail"].as_str().unwrap().contains(variable), "{problem}");
     }
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
 }
 
 #[tokio::test]
@@ -259,8 +257,7 @@ async fn a_secret_that_can_be_guessed_is_refused_and_not_logged() {
 #[tokio::test]
 async fn nothing_of_a_row_is_logged_even_where_it_fails() {
     let bundle = bundle().await;
-    let forbid = "alter table organizations add constraint organizations_test_check check (false) not valid";
-    sqlx::raw_sql(forbid).execute(&mut bundle.database().await.unwrap()).await.unwrap();
+    bundle.refuse_organizations().await;
     send(&bundle, "database", &text("supabase_database_webhook")).await.problem(500, "internal");
     let log = bundle.guest_log().join("\n");
     assert!(log.contains("23514"), "{log}");
