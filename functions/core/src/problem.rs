@@ -93,6 +93,8 @@ kinds! {
     DatabaseUnavailable = 503, "database-unavailable", "The database is not available";
     /// The database did not answer in time.
     DatabaseSlow = 503, "database-slow", "The database did not answer in time";
+    /// A hook was given up, since its provider would not have waited for the answer.
+    HookTooSlow = 503, "hook-too-slow", "The hook took too long";
     /// The identity provider's keys cannot be had, so that the token can be neither taken nor refused.
     KeysUnavailable = 503, "keys-unavailable", "The identity provider's keys are not available";
 }
@@ -182,6 +184,7 @@ fn fixed_detail(kind: Kind) -> &'static str {
         Kind::Misconfigured => "The operator must set a variable of this function; its log names it.",
         Kind::DatabaseUnavailable => "The database cannot be reached at the moment. Nothing was changed; try again.",
         Kind::DatabaseSlow => "The database took too long. Trying again is safe: nothing is ever counted twice.",
+        Kind::HookTooSlow => "The request was not read and answered in time. Try again: nothing is made twice.",
         Kind::KeysUnavailable => {
             "The token cannot be checked at the moment: the identity provider does not answer. Try again."
         }

@@ -11,7 +11,7 @@ mod me;
 use http::Method;
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
-use tally_core::door::http::{Incoming, Outgoing, serve};
+use tally_core::door::http::{Incoming, Outgoing, serve, serve_hook};
 use tally_core::door::{postgres, variable};
 use tally_core::identity::MAX_BODY_BYTES;
 use tally_core::identity::access_token_hook::{ErrorAnswer, Event, OrganizationClaims};
@@ -25,7 +25,7 @@ const HOOK: &str = "/hooks/access-token";
 #[http_service]
 async fn handle(request: Request) -> Outgoing {
     if request.uri().path() == HOOK {
-        serve("token-hook", request, error_answer, access_token).await
+        serve_hook("token-hook", request, error_answer, access_token).await
     } else {
         serve("token-hook", request, Reply::problem, me::route).await
     }
