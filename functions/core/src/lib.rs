@@ -13,5 +13,6 @@ pub mod me;
 pub mod problem;
 pub mod query;
 pub mod reply;
+pub mod settings;
 pub mod sqlstate;
 pub mod statements;

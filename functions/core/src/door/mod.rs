@@ -11,7 +11,7 @@ pub mod postgres;
 mod variables;
 
 pub use credentials::{authority, user};
-pub use variables::{variable, webhook_secrets};
+pub use variables::variable;
 
 use futures::future::{Either, select};
 use std::pin::pin;

@@ -121,6 +121,13 @@ impl Cluster {
         matches!(self.server, Server::Theirs)
     }
 
+    /// What the server has logged so far.
+    pub fn server_log(&self) -> Result<String> {
+        let log = self.log();
+        let bytes = fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     /// The superuser's URL of a database.
     pub fn database_url(&self, database: &str) -> String {
         format!("postgres://{SUPERUSER}:{}@127.0.0.1:{}/{database}?sslmode=disable", self.password, self.port)
