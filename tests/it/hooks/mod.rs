@@ -5,4 +5,5 @@ mod fixtures;
 mod kinde;
 mod official_libraries;
 mod providers;
+mod signed_trigger;
 mod user_created;
