@@ -74,11 +74,16 @@ impl Bundle {
 
     /// Serves the bundle with a database server of its own, to be killed and restarted.
     pub(crate) async fn isolated() -> Result<Self> {
+        Self::isolated_with(|_| {}).await
+    }
+
+    /// The same with other variables.
+    pub(crate) async fn isolated_with(change: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<Self> {
         let run = run().await?;
         let cluster = Cluster::start(ClusterOptions::Throwaway).await?;
         prepare_template(&cluster, &run.secrets).await?;
         let url = first_database(&cluster).await?;
-        Self::serve(url, &run.secrets, ReuseLimits::default(), |_| {}, None, Some(cluster)).await
+        Self::serve(url, &run.secrets, ReuseLimits::default(), change, None, Some(cluster)).await
     }
 
     async fn serve(

@@ -12,7 +12,7 @@ pub(super) fn text(name: &str) -> String {
 }
 
 /// A fixture, to be changed.
-pub(super) fn fixture(name: &str) -> Value {
+pub(crate) fn fixture(name: &str) -> Value {
     serde_json::from_str(&text(name)).unwrap()
 }
 

@@ -11,6 +11,7 @@ use super::fixtures::{fixture, owners};
 use crate::answer::{Answer as Reply, ask};
 use crate::harness::{Answer, Bundle, KeyServer, SigningKey};
 use crate::host::until;
+use crate::senders::post_jwt;
 
 const PATH: &str = "/hooks/user-created";
 const USER: &str = "kp_3a7c1f0e5d2b4c6f8a9b0c1d2e3f4a5b";
@@ -27,9 +28,8 @@ async fn bundle(server: &KeyServer) -> Bundle {
     .unwrap()
 }
 
-async fn send(bundle: &Bundle, body: impl Into<reqwest::Body>) -> Reply {
-    let request = bundle.client.post(bundle.url(PATH)).header("content-type", "application/jwt");
-    ask(request.header("webhook-id", "whe_1").body(body)).await
+async fn send(bundle: &Bundle, jwt: impl Into<String>) -> Reply {
+    ask(post_jwt(bundle, jwt.into())).await
 }
 
 fn event_with(name: &str, value: Value) -> Value {

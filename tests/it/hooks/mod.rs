@@ -1,7 +1,7 @@
 //! The identity provider's hooks.
 
 mod access_token;
-mod fixtures;
+pub(crate) mod fixtures;
 mod kinde;
 mod official_libraries;
 mod providers;
