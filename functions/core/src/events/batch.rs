@@ -1,63 +1,22 @@
-//! `POST /v1/events`: reads a batch, event by event, so that one bad event does not spoil the others.
-//!
-//! What is decided here is form: fields, numbers, times. Whether a store or a metric exists, the database knows.
+//! A batch, read event by event.
 
+use super::columns::Columns;
+use super::currency::currency;
+use super::decimal::decimal;
+use super::dimensions::dimensions;
+use super::fault::{Fault, explain, fault};
+use super::instant::instant;
+use super::json::split;
+use super::name::{MAX_ID_BYTES, MAX_NAME_BYTES, name};
+use super::receipt::{Receipt, Rejection, Stored, StoredError};
+use super::{MAX_EVENT_BYTES, MAX_EVENTS};
 use crate::problem::{Kind, Problem};
-use jiff::{Timestamp, Unit};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
-/// The largest body, bytes: what the cloud hosts let through.
-pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
-/// The most events in a request.
-pub const MAX_EVENTS: usize = 5_000;
-/// The largest event, bytes of its JSON.
-pub const MAX_EVENT_BYTES: usize = 32 * 1024;
-/// The longest id, bytes: it is part of an index key, which Postgres bounds.
-const MAX_ID_BYTES: usize = 255;
-/// The longest source or metric, bytes.
-const MAX_NAME_BYTES: usize = 63;
-/// The most dimensions of an event.
-const MAX_DIMENSIONS: usize = 32;
-/// The longest value of a dimension, bytes: it can become part of an index key too.
-const MAX_DIMENSION_BYTES: usize = 255;
-/// Digits of a value before and after the point.
-const MAX_INTEGER_DIGITS: i16 = 30;
-const MAX_FRACTION_DIGITS: i16 = 18;
 /// Who sent it, when the event does not say.
 const DEFAULT_SOURCE: &str = "api";
-
-/// A batch as the database takes it: one array a field, all of one length, each value fit to be cast.
-#[derive(Debug, Default)]
-pub struct Columns {
-    /// The sender's ids.
-    pub ids: Vec<Option<String>>,
-    /// Keys of metrics.
-    pub metrics: Vec<Option<String>>,
-    /// Uuids; none where the API key implies the store.
-    pub store_ids: Vec<Option<String>>,
-    /// Decimals, as they were written.
-    pub values: Vec<Option<String>>,
-    /// ISO 4217 codes.
-    pub currencies: Vec<Option<String>>,
-    /// RFC 3339, UTC, microseconds at the most.
-    pub recorded_at: Vec<Option<String>>,
-    /// Names of senders.
-    pub sources: Vec<Option<String>>,
-    /// JSON objects of scalars.
-    pub dimensions: Vec<Option<String>>,
-}
-
-/// What becomes of an event that is there already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnConflict {
-    /// It stays as it is.
-    Ignore,
-    /// It takes the values it is sent with now.
-    Replace,
-}
 
 /// A batch that was read: what may go to the database, and what may not.
 #[derive(Debug)]
@@ -66,40 +25,6 @@ pub struct Batch {
     /// Where each event of good form stood in the request, and its id.
     positions: Vec<(usize, String)>,
     rejected: Vec<Rejection>,
-}
-
-/// An event that was not taken, and why.
-#[derive(Debug, Serialize, PartialEq, Eq)]
-pub struct Rejection {
-    index: usize,
-    id: Option<String>,
-    code: Cow<'static, str>,
-    detail: String,
-}
-
-/// What `api.ingest_events` answers.
-#[derive(Debug, Deserialize)]
-pub struct Stored {
-    accepted: usize,
-    duplicates: usize,
-    replaced: usize,
-    errors: Vec<StoredError>,
-}
-
-#[derive(Debug, Deserialize)]
-struct StoredError {
-    index: usize,
-    code: String,
-}
-
-/// What the client is answered, after the commit.
-#[derive(Debug, Serialize)]
-pub struct Receipt {
-    accepted: usize,
-    duplicates: usize,
-    replaced: usize,
-    rejected: usize,
-    errors: Vec<Rejection>,
 }
 
 #[derive(Deserialize)]
@@ -120,37 +45,6 @@ struct RawEvent<'a> {
     source: Option<Cow<'a, str>>,
     #[serde(borrow)]
     dimensions: Option<&'a RawValue>,
-}
-
-/// A reason to reject one event.
-struct Fault {
-    code: &'static str,
-    detail: String,
-}
-
-fn fault(code: &'static str, detail: impl Into<String>) -> Fault {
-    Fault { code, detail: detail.into() }
-}
-
-impl OnConflict {
-    /// Reads `on_conflict` of the URL's parameters. Other parameters are not looked at.
-    pub fn from_query(query: &str) -> Result<Self, Problem> {
-        let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        let mut values = pairs.filter(|(name, _)| *name == "on_conflict").map(|(_, value)| value);
-        match (values.next(), values.next()) {
-            (None | Some("ignore"), None) => Ok(Self::Ignore),
-            (Some("replace"), None) => Ok(Self::Replace),
-            _ => Err(Problem::new(Kind::InvalidParameter, "`on_conflict` is `ignore` or `replace`, and given once.")),
-        }
-    }
-
-    /// What the database calls it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ignore => "ignore",
-            Self::Replace => "replace",
-        }
-    }
 }
 
 impl Batch {
@@ -221,35 +115,6 @@ impl Batch {
     }
 }
 
-/// The events of a body, each as it was written.
-fn split(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Envelope<'a> {
-        #[serde(borrow)]
-        events: Vec<&'a RawValue>,
-    }
-
-    let malformed =
-        |error: serde_json::Error| Problem::new(Kind::MalformedBody, format!("The body is not valid JSON: {error}."));
-    let whole: &RawValue = serde_json::from_slice(body).map_err(malformed)?;
-    match whole.get().as_bytes().first() {
-        Some(b'[') => serde_json::from_str(whole.get()).map_err(malformed),
-        Some(b'{') => {
-            let fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(whole.get()).map_err(malformed)?;
-            if fields.contains_key("events") {
-                let envelope: Envelope<'_> = serde_json::from_str(whole.get()).map_err(|error| {
-                    Problem::new(Kind::MalformedBody, format!("The body is not {{\"events\": [...]}}: {error}."))
-                })?;
-                Ok(envelope.events)
-            } else {
-                Ok(vec![whole])
-            }
-        }
-        _ => Err(Problem::new(Kind::MalformedBody, "Send an event, an array of events, or {\"events\": [...]}.")),
-    }
-}
-
 /// The id of an event that cannot be read otherwise, so that the sender can find it.
 fn id_of(raw: &str) -> Option<String> {
     #[derive(Deserialize)]
@@ -260,123 +125,9 @@ fn id_of(raw: &str) -> Option<String> {
     (id.len() <= MAX_ID_BYTES).then_some(id)
 }
 
-fn name<'a>(field: &str, text: &'a str, max_bytes: usize) -> Result<&'a str, Fault> {
-    if text.is_empty() || text.len() > max_bytes || text.chars().any(char::is_control) {
-        let detail = format!("`{field}` needs 1 to {max_bytes} bytes without control characters.");
-        return Err(fault("invalid_event", detail));
-    }
-    Ok(text)
-}
-
-/// A decimal as it was written, a JSON number or a string of one: it never becomes a float. A number may have an exponent,
-/// which is how some languages write small ones.
-fn decimal(raw: &str) -> Result<&str, Fault> {
-    let quoted = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-    let text = quoted.unwrap_or(raw);
-    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) if quoted.is_none() => (mantissa, exponent.parse::<i16>().ok()),
-        _ => (text, Some(0)),
-    };
-    let digits = mantissa.strip_prefix('-').unwrap_or(mantissa);
-    let (integer, fraction) = digits.split_once('.').unwrap_or((digits, "0"));
-    let all_digits = |part: &str, max: i16, shift: i16| {
-        let length = i16::try_from(part.len()).unwrap_or(i16::MAX);
-        !part.is_empty() && length.saturating_add(shift) <= max && part.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let fits = exponent.is_some_and(|exponent| {
-        all_digits(integer, MAX_INTEGER_DIGITS, exponent.max(0))
-            && all_digits(fraction, MAX_FRACTION_DIGITS, exponent.min(0).saturating_neg())
-    });
-    if fits {
-        return Ok(text);
-    }
-    let detail = format!(
-        "`value` is a decimal of at most {MAX_INTEGER_DIGITS} digits before and {MAX_FRACTION_DIGITS} after the point, such as \"129.90\"."
-    );
-    Err(fault("invalid_value", detail))
-}
-
-fn currency(code: &str) -> Result<&str, Fault> {
-    if code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        Ok(code)
-    } else {
-        Err(fault("invalid_currency", "`currency` is an ISO 4217 code of three capital letters, such as \"USD\"."))
-    }
-}
-
-/// An instant in UTC, cut to the microseconds that Postgres keeps, so that an event sent twice is the same event.
-fn instant(text: &str) -> Result<String, Fault> {
-    let invalid =
-        || fault("invalid_time", "`recorded_at` is an RFC 3339 time with an offset, such as \"2026-11-22T07:00:00Z\".");
-    if !has_the_form_of_rfc_3339(text) {
-        return Err(invalid());
-    }
-    let instant: Timestamp = text.parse().map_err(|_| invalid())?;
-    let instant = instant
-        .round(jiff::TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor))
-        .map_err(|_| invalid())?;
-    if instant < Timestamp::UNIX_EPOCH {
-        return Err(fault("out_of_range", explain("out_of_range")));
-    }
-    Ok(instant.to_string())
-}
-
-/// `date-time` of RFC 3339, whose parser takes more: a zone in brackets, a blank for the T, no seconds.
-fn has_the_form_of_rfc_3339(text: &str) -> bool {
-    let bytes = text.as_bytes();
-    bytes.get(10).is_some_and(|byte| byte.eq_ignore_ascii_case(&b'T'))
-        && bytes.get(16) == Some(&b':')
-        && !text.ends_with(']')
-}
-
-/// An object of scalars, its numbers as they were written. Written anew from what was read, so that nothing reaches the
-/// database unseen: of a name that comes twice the last counts.
-fn dimensions(raw: &str) -> Result<String, Fault> {
-    let invalid = |detail: &str| fault("invalid_dimensions", detail);
-    let fields: BTreeMap<Cow<'_, str>, &RawValue> =
-        serde_json::from_str(raw).map_err(|_| invalid("`dimensions` is an object."))?;
-    if fields.len() > MAX_DIMENSIONS {
-        return Err(invalid(&format!("An event has at most {MAX_DIMENSIONS} dimensions.")));
-    }
-    for (key, value) in &fields {
-        name("dimensions", key, MAX_NAME_BYTES).map_err(|_| {
-            invalid(&format!("The name of a dimension needs 1 to {MAX_NAME_BYTES} bytes without control characters."))
-        })?;
-        if !is_scalar(value.get()) {
-            return Err(invalid(&format!(
-                "Dimension `{key}` is a decimal, a boolean, or a text of at most {MAX_DIMENSION_BYTES} bytes, none of them zero."
-            )));
-        }
-    }
-    serde_json::to_string(&fields).map_err(|_| invalid("`dimensions` cannot be read."))
-}
-
-fn is_scalar(raw: &str) -> bool {
-    match raw.as_bytes().first() {
-        Some(b'"') => serde_json::from_str::<Cow<'_, str>>(raw)
-            .is_ok_and(|text| text.len() <= MAX_DIMENSION_BYTES && !text.contains('\0')),
-        Some(b't' | b'f') => true,
-        Some(b'-' | b'0'..=b'9') => decimal(raw).is_ok(),
-        _ => false,
-    }
-}
-
-/// What a code of the database means to the sender.
-fn explain(code: &str) -> &'static str {
-    match code {
-        "store_required" => "`store_id` is needed: the credential is not tied to one store.",
-        "unknown_store" => "There is no such store in the organization.",
-        "unknown_metric" => "There is no such metric: GET /v1/metrics lists those there are.",
-        "derived_metric" => "The metric is a ratio of others and has no events: send those of its two sides.",
-        "out_of_range" => {
-            "`recorded_at` must be after 1970, at most a day ahead, and not so old that its month is closed."
-        }
-        _ => "The event was not taken.",
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::on_conflict::OnConflict;
     use super::*;
     use serde_json::{Value, json};
 

@@ -1,0 +1,27 @@
+//! `POST /v1/events`: reads a batch, event by event, so that one bad event does not spoil the others.
+//!
+//! What is decided here is form: fields, numbers, times. Whether a store or a metric exists, the database knows.
+
+mod batch;
+mod columns;
+mod currency;
+mod decimal;
+mod dimensions;
+mod fault;
+mod instant;
+mod json;
+mod name;
+mod on_conflict;
+mod receipt;
+
+pub use batch::Batch;
+pub use columns::Columns;
+pub use on_conflict::OnConflict;
+pub use receipt::{Receipt, Rejection, Stored};
+
+/// The largest body, bytes: what the cloud hosts let through.
+pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
+/// The most events in a request.
+pub const MAX_EVENTS: usize = 5_000;
+/// The largest event, bytes of its JSON.
+pub const MAX_EVENT_BYTES: usize = 32 * 1024;
