@@ -75,6 +75,8 @@ kinds! {
     BodyTooLarge = 413, "body-too-large", "The body is too large";
     /// The batch has more events than the route takes.
     TooManyEvents = 413, "too-many-events", "The batch has too many events";
+    /// Every event of the request is larger than the route takes.
+    EventTooLarge = 413, "event-too-large", "The event is too large";
     /// The content type or encoding is not one the route reads.
     UnsupportedMediaType = 415, "unsupported-media-type", "The content type is not supported";
     /// The query asks for something that does not exist or makes no sense.
@@ -103,24 +105,31 @@ pub struct Problem {
     kind: Kind,
     detail: String,
     allowed: Option<Method>,
+    accepted_encodings: Option<&'static str>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Problem {
     /// A problem of the client's making; `detail` tells a person what to do about it.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), allowed: None, source: None }
+        Self { kind, detail: detail.into(), allowed: None, accepted_encodings: None, source: None }
     }
 
     /// A problem of ours: the client gets a fixed text, `source` goes to the log.
     pub fn ours(kind: Kind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind, detail: fixed_detail(kind).to_owned(), allowed: None, source: Some(source.into()) }
+        Self { source: Some(source.into()), ..Self::new(kind, fixed_detail(kind)) }
     }
 
     /// 405, and which method there is.
     pub fn method_not_allowed(allowed: &Method) -> Self {
         let problem = Self::new(Kind::MethodNotAllowed, format!("Use {allowed} here."));
         Self { allowed: Some(allowed.clone()), ..problem }
+    }
+
+    /// 415, and which encodings there are.
+    pub fn encoding_not_supported(accepted: &'static str) -> Self {
+        let detail = format!("Send the body with one `Content-Encoding` of {accepted}, or without.");
+        Self { accepted_encodings: Some(accepted), ..Self::new(Kind::UnsupportedMediaType, detail) }
     }
 
     /// What went wrong.
@@ -136,6 +145,11 @@ impl Problem {
     /// The method there is, where another was used.
     pub fn allowed(&self) -> Option<&Method> {
         self.allowed.as_ref()
+    }
+
+    /// The encodings there are, where another was used.
+    pub fn accepted_encodings(&self) -> Option<&'static str> {
+        self.accepted_encodings
     }
 
     /// Seconds after which trying again may help, for problems that pass.

@@ -40,6 +40,10 @@ impl Reply {
         if let Some(allowed) = problem.allowed().and_then(|method| HeaderValue::from_str(method.as_str()).ok()) {
             reply.headers.insert(header::ALLOW, allowed);
         }
+        // RFC 9110, 12.5.3.
+        if let Some(accepted) = problem.accepted_encodings() {
+            reply.headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
+        }
         if status == StatusCode::UNAUTHORIZED {
             reply.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

@@ -1,6 +1,7 @@
 //! `POST /v1/events`: stores send what happened; each event counts once, however often it is sent.
 //!
-//! With `?on_conflict=replace` events that are there already take the values they are sent with now.
+//! They come as JSON, NDJSON or CloudEvents, compressed or not. With `?on_conflict=replace` events that
+//! are there already take the values they are sent with now.
 //!
 //! Called with `Authorization: Bearer` an access token (members and up) or an API key (`events:write`). Runs
 //! `api.ingest_events`, and answers after the commit.
@@ -15,7 +16,7 @@ use spin_sdk::http::Request;
 use spin_sdk::http_service;
 use tally_core::door::http::{Incoming, Outgoing, serve};
 use tally_core::door::{authority, postgres, variable};
-use tally_core::events::{Batch, Columns, MAX_BODY_BYTES, OnConflict};
+use tally_core::events::{Batch, Columns, Encoding, Format, MAX_BODY_BYTES, OnConflict};
 use tally_core::problem::{Kind, Problem};
 use tally_core::reply::Reply;
 use tally_core::statements;
@@ -36,12 +37,12 @@ async fn ingest(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::POST)?;
     let authority = authority(request.headers()).await?;
     let on_conflict = OnConflict::from_query(request.query())?;
-    request.require_json()?;
-    let body = request.read(MAX_BODY_BYTES).await?;
-    let mut batch = Batch::read(&body)?;
-    drop(body);
+    let (format, encoding) = (Format::of(request.headers())?, Encoding::of(request.headers())?);
+    let body = encoding.decode(request.read(MAX_BODY_BYTES).await?)?;
+    let mut batch = Batch::read(&format, body)?;
 
-    let Columns { ids, metrics, store_ids, values, currencies, recorded_at, sources, dimensions } =
+    // The statement takes no `store_external_ids` yet.
+    let Columns { ids, metrics, store_ids, values, currencies, recorded_at, sources, dimensions, .. } =
         batch.take_columns();
     let parameters = vec![
         authority.into_json().into(),

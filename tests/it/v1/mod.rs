@@ -1,6 +1,7 @@
 //! The routes of stores and dashboards.
 
 mod credentials;
+mod event_formats;
 mod events;
 mod me;
 mod metrics;

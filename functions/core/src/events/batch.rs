@@ -1,67 +1,64 @@
 //! A batch, read event by event.
 
+use super::binary::Context;
+use super::cloud_event::{self, CloudEvent};
 use super::columns::Columns;
-use super::currency::currency;
-use super::decimal::decimal;
-use super::dimensions::dimensions;
+use super::event::{Event, Naming, OwnEvent};
 use super::fault::{Fault, explain, fault};
-use super::instant::instant;
-use super::json::split;
-use super::name::{MAX_ID_BYTES, MAX_NAME_BYTES, name};
-use super::receipt::{Receipt, Rejection, Stored, StoredError};
-use super::{MAX_EVENT_BYTES, MAX_EVENTS};
-use crate::problem::{Kind, Problem};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use super::format::Format;
+use super::reading::{Place, Reading};
+use super::receipt::{Receipt, ReceiptError, Stored, StoredError};
+use super::rejected::{Known, Rejection, known, raw};
+use super::{json, ndjson};
+use crate::problem::Problem;
+use bytes::Bytes;
 use std::borrow::Cow;
-
-/// Who sent it, when the event does not say.
-const DEFAULT_SOURCE: &str = "api";
 
 /// A batch that was read: what may go to the database, and what may not.
 #[derive(Debug)]
 pub struct Batch {
+    /// What the events are slices of.
+    body: Bytes,
+    naming: Naming,
     columns: Columns,
-    /// Where each event of good form stood in the request, and its id.
-    positions: Vec<(usize, String)>,
-    rejected: Vec<Rejection>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawEvent<'a> {
-    #[serde(borrow)]
-    id: Cow<'a, str>,
-    #[serde(borrow)]
-    metric: Cow<'a, str>,
-    store_id: Option<uuid::Uuid>,
-    #[serde(borrow)]
-    value: &'a RawValue,
-    #[serde(borrow)]
-    currency: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    recorded_at: Cow<'a, str>,
-    #[serde(borrow)]
-    source: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    dimensions: Option<&'a RawValue>,
+    rows: Vec<Place>,
+    rejected: Vec<(Place, Fault)>,
 }
 
 impl Batch {
-    /// Reads one event, an array of events, or `{"events": [...]}`.
-    pub fn read(body: &[u8]) -> Result<Self, Problem> {
-        let events = split(body)?;
-        if events.len() > MAX_EVENTS {
-            let detail = format!("The batch has {} events, {MAX_EVENTS} are taken at once.", events.len());
-            return Err(Problem::new(Kind::TooManyEvents, detail));
+    /// Reads the events of a body. An event that is not as it should be is set aside; a problem is one of the whole.
+    pub fn read(format: &Format, body: impl Into<Bytes>) -> Result<Self, Problem> {
+        let body = body.into();
+        match format {
+            Format::Json => Self::read_by(OwnEvent::NAMING, body, json::one_or_more),
+            Format::Ndjson => Self::read_by(OwnEvent::NAMING, body, ndjson::lines),
+            Format::CloudEvent => Self::read_by(CloudEvent::NAMING, body, cloud_event::one),
+            Format::CloudEventBatch => Self::read_by(CloudEvent::NAMING, body, cloud_event::many),
+            Format::BinaryCloudEvent(context) => Self::read_binary(context, &body),
         }
-        let mut batch = Self { columns: Columns::default(), positions: Vec::new(), rejected: Vec::new() };
-        for (index, raw) in events.into_iter().enumerate() {
-            if let Err(Fault { code, detail }) = batch.push(index, raw.get()) {
-                batch.rejected.push(Rejection { index, id: id_of(raw.get()), code: code.into(), detail });
+    }
+
+    fn read_by(
+        naming: Naming,
+        body: Bytes,
+        read: impl FnOnce(&mut Reading, &[u8]) -> Result<(), Problem>,
+    ) -> Result<Self, Problem> {
+        let mut reading = Reading::default();
+        read(&mut reading, &body)?;
+        let Reading { columns, rows, rejected, .. } = reading.within_limits()?;
+        Ok(Self { body, naming, columns, rows, rejected })
+    }
+
+    fn read_binary(context: &Context, data: &[u8]) -> Result<Self, Problem> {
+        let body = Bytes::from(context.with_data(data)?);
+        Self::read_by(CloudEvent::NAMING, body, |reading, body| match context.not_utf8() {
+            None => cloud_event::one(reading, body),
+            Some(attribute) => {
+                let fault = fault("invalid_event", format!("The header of `{attribute}` is not UTF-8."));
+                reading.event::<CloudEvent<'_>>(0..body.len(), Err(fault));
+                Ok(())
             }
-        }
-        Ok(batch)
+        })
     }
 
     /// The events of good form, for the database.
@@ -69,66 +66,46 @@ impl Batch {
         std::mem::take(&mut self.columns)
     }
 
+    /// The text of an event of good form, by its row in the columns: one that the database rejects is kept, too.
+    pub fn raw(&self, row: usize) -> Option<Cow<'_, str>> {
+        self.rows.get(row).map(|place| raw(self.bytes(place)))
+    }
+
+    /// What is kept of the events that have not the right form.
+    pub fn rejections(&self) -> impl Iterator<Item = Rejection<'_>> {
+        self.rejected.iter().map(|(place, Fault { code, detail })| {
+            let raw = raw(self.bytes(place));
+            Rejection { index: place.index, code, detail, known: known(&raw, &self.naming), raw }
+        })
+    }
+
     /// The answer to the client, once the database has taken the good part.
-    pub fn receipt(self, stored: Stored) -> Receipt {
-        let Self { positions, rejected: mut errors, .. } = self;
-        errors.extend(stored.errors.into_iter().filter_map(|StoredError { index, code }| {
-            let (index, id) = positions.get(index)?;
-            let detail = explain(&code).to_owned();
-            Some(Rejection { index: *index, id: Some(id.clone()), code: code.into(), detail })
-        }));
+    pub fn receipt(&self, stored: Stored) -> Receipt {
+        let Stored { accepted, duplicates, replaced, errors } = stored;
+        let formal = self.rejected.iter().map(|(place, fault)| self.error(place, fault.code, &fault.detail));
+        let told = errors.iter().filter_map(|StoredError { index, code }| {
+            self.rows.get(*index).map(|place| self.error(place, code, explain(code)))
+        });
+        let mut errors: Vec<_> = formal.chain(told).collect();
         errors.sort_by_key(|error| error.index);
-        let Stored { accepted, duplicates, replaced, .. } = stored;
         Receipt { accepted, duplicates, replaced, rejected: errors.len(), errors }
     }
 
-    fn push(&mut self, index: usize, raw: &str) -> Result<(), Fault> {
-        if raw.len() > MAX_EVENT_BYTES {
-            let detail = format!("The event has {} bytes, {MAX_EVENT_BYTES} are taken.", raw.len());
-            return Err(fault("event_too_large", detail));
-        }
-        // Without this an array of the values, in the order of the fields, would pass too.
-        if !raw.starts_with('{') {
-            return Err(fault("invalid_event", "An event is an object."));
-        }
-        let event: RawEvent<'_> = serde_json::from_str(raw)
-            .map_err(|error| fault("invalid_event", format!("The event cannot be read: {error}.")))?;
-        let id = name("id", &event.id, MAX_ID_BYTES)?;
-        let metric = name("metric", &event.metric, MAX_NAME_BYTES)?;
-        let source = name("source", event.source.as_deref().unwrap_or(DEFAULT_SOURCE), MAX_NAME_BYTES)?;
-        let value = decimal(event.value.get())?;
-        let currency = event.currency.as_deref().map(currency).transpose()?;
-        let recorded_at = instant(&event.recorded_at)?;
-        let dimensions = event.dimensions.map_or_else(|| Ok("{}".to_owned()), |raw| dimensions(raw.get()))?;
-
-        let columns = &mut self.columns;
-        columns.ids.push(Some(id.to_owned()));
-        columns.metrics.push(Some(metric.to_owned()));
-        columns.store_ids.push(event.store_id.map(|id| id.to_string()));
-        columns.values.push(Some(value.to_owned()));
-        columns.currencies.push(currency.map(str::to_owned));
-        columns.recorded_at.push(Some(recorded_at));
-        columns.sources.push(Some(source.to_owned()));
-        columns.dimensions.push(Some(dimensions));
-        self.positions.push((index, id.to_owned()));
-        Ok(())
+    fn error(&self, place: &Place, code: &str, detail: &str) -> ReceiptError {
+        let Known { id, .. } = known(&raw(self.bytes(place)), &self.naming);
+        ReceiptError { index: place.index, id, code: code.to_owned(), detail: detail.to_owned() }
     }
-}
 
-/// The id of an event that cannot be read otherwise, so that the sender can find it.
-fn id_of(raw: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct OnlyId {
-        id: String,
+    fn bytes(&self, place: &Place) -> &[u8] {
+        self.body.get(place.bytes.clone()).unwrap_or_default()
     }
-    let OnlyId { id } = serde_json::from_str(raw).ok()?;
-    (id.len() <= MAX_ID_BYTES).then_some(id)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::on_conflict::OnConflict;
+    use super::super::{MAX_EVENT_BYTES, MAX_EVENTS, OnConflict};
     use super::*;
+    use crate::problem::Kind;
     use serde_json::{Value, json};
 
     const STORE: &str = "33333333-3333-4333-8333-333333333333";
@@ -139,13 +116,13 @@ mod tests {
     }
 
     fn read(body: &Value) -> Batch {
-        Batch::read(body.to_string().as_bytes()).unwrap()
+        Batch::read(&Format::Json, body.to_string()).unwrap()
     }
 
     fn verdict(field: &str, value: Value) -> Option<String> {
         let mut event = event();
         event[field] = value;
-        read(&event).rejected.pop().map(|rejection| rejection.code.into_owned())
+        read(&event).rejected.pop().map(|(_, fault)| fault.code.to_owned())
     }
 
     #[test]
@@ -162,7 +139,10 @@ mod tests {
     #[test]
     fn a_number_stays_as_it_was_written() {
         let raw = event().to_string().replace(r#""129.90""#, "1234567890123456789012.10");
-        assert_eq!(Batch::read(raw.as_bytes()).unwrap().columns.values, [Some("1234567890123456789012.10".to_owned())]);
+        assert_eq!(
+            Batch::read(&Format::Json, raw).unwrap().columns.values,
+            [Some("1234567890123456789012.10".to_owned())]
+        );
     }
 
     #[test]
@@ -178,7 +158,7 @@ mod tests {
             [("1e-05", true), ("1.5E3", true), ("1e30", false), ("1e-19", false), ("1e99999", false), ("-2e0", true)]
         {
             let raw = event().to_string().replace(r#""129.90""#, number);
-            assert_eq!(Batch::read(raw.as_bytes()).unwrap().rejected.is_empty(), verdict, "{number}");
+            assert_eq!(Batch::read(&Format::Json, raw).unwrap().rejected.is_empty(), verdict, "{number}");
         }
     }
 
@@ -220,19 +200,34 @@ mod tests {
             ("dimensions", json!({"a": "x".repeat(256)}), "invalid_dimensions"),
             ("dimensions", json!({"a": 1e200}), "invalid_dimensions"),
             ("colour", json!("red"), "invalid_event"),
-            ("source", json!("x".repeat(MAX_EVENT_BYTES)), "event_too_large"),
         ] {
             assert_eq!(verdict(field, value.clone()).as_deref(), Some(code), "{field} {value}");
         }
     }
 
     #[test]
+    fn an_event_that_is_too_large_is_rejected_and_a_batch_of_nothing_else_refused() {
+        let mut large = event();
+        large["source"] = json!("x".repeat(MAX_EVENT_BYTES));
+        let batch = read(&json!([large, event()]));
+        assert_eq!(batch.rejected[0].1.code, "event_too_large");
+        for body in [json!(large), json!([large, large])] {
+            let problem = Batch::read(&Format::Json, body.to_string()).unwrap_err();
+            assert_eq!(problem.kind(), Kind::EventTooLarge);
+            assert!(problem.detail().contains(&large.to_string().len().to_string()), "{}", problem.detail());
+        }
+    }
+
+    #[test]
     fn nothing_reaches_the_database_unseen() {
         let with = |dimensions: &str| event().to_string().replace(r#"{"channel":"web"}"#, dimensions);
-        let batch = Batch::read(with(r#"{"channel":"\u0000","channel":"web","n":1.50}"#).as_bytes()).unwrap();
+        let batch = Batch::read(&Format::Json, with(r#"{"channel":"\u0000","channel":"web","n":1.50}"#)).unwrap();
         assert_eq!(batch.columns.dimensions, [Some(r#"{"channel":"web","n":1.50}"#.to_owned())]);
         let twice = with(r#"{}"#).replacen('{', r#"{"id":"\u0000","#, 1);
-        assert!(Batch::read(twice.as_bytes()).unwrap().columns.ids.is_empty(), "a field that comes twice is refused");
+        assert!(
+            Batch::read(&Format::Json, twice).unwrap().columns.ids.is_empty(),
+            "a field that comes twice is refused"
+        );
     }
 
     #[test]
@@ -274,11 +269,82 @@ mod tests {
     #[test]
     fn what_is_no_batch_is_refused_as_a_whole() {
         let positional = r#"[["1", "revenue", null, "1", null, "2026-01-01T00:00:00Z", null, null]]"#;
-        assert_eq!(Batch::read(positional.as_bytes()).unwrap().rejected[0].code, "invalid_event");
+        assert_eq!(Batch::read(&Format::Json, positional).unwrap().rejected[0].1.code, "invalid_event");
         for body in ["", "[", "7", "\"x\"", "null", r#"{"events": 7}"#, r#"{"events": [], "more": 1}"#, "[1] 2"] {
-            assert_eq!(Batch::read(body.as_bytes()).unwrap_err().kind(), Kind::MalformedBody, "{body}");
+            assert_eq!(Batch::read(&Format::Json, body).unwrap_err().kind(), Kind::MalformedBody, "{body}");
         }
         let many = format!("[{}]", vec!["1"; MAX_EVENTS + 1].join(","));
-        assert_eq!(Batch::read(many.as_bytes()).unwrap_err().kind(), Kind::TooManyEvents);
+        assert_eq!(Batch::read(&Format::Json, many).unwrap_err().kind(), Kind::TooManyEvents);
+    }
+
+    fn codes(batch: &Batch) -> Vec<(usize, &str)> {
+        batch.rejected.iter().map(|(place, fault)| (place.index, fault.code)).collect()
+    }
+
+    #[test]
+    fn an_envelope_may_be_written_in_other_ways() {
+        for body in [format!(" {{ \"events\" :\n[ {} ] }} ", event()), format!(r#"{{"\u0065vents":[{}]}}"#, event())] {
+            let batch = Batch::read(&Format::Json, body).unwrap();
+            assert_eq!((batch.columns.ids.len(), batch.raw(0).unwrap()), (1, event().to_string().into()));
+        }
+        for body in [
+            format!(r#"{{"more":1,"events":[{}]}}"#, event()),
+            format!(r#"{{"events":[{0}],"events":[{0}]}}"#, event()),
+            format!(r#"{{"events":[{}]}} x"#, event()),
+            format!(r#"{{"\u0065vents":{}}}"#, event()),
+        ] {
+            assert_eq!(Batch::read(&Format::Json, body.clone()).unwrap_err().kind(), Kind::MalformedBody, "{body}");
+        }
+        assert!(Batch::read(&Format::Json, &b"[\"\xff\"]"[..]).is_err());
+    }
+
+    #[test]
+    fn lines_are_counted_but_for_the_blank_ones() {
+        let (one, with_break) = (event().to_string(), event().to_string().replace("web", "a\nb"));
+        let body = format!("\n \t\r\n{one}\r\n7\n\n{one}{one}\n{with_break}\n  {one}");
+        let batch = Batch::read(&Format::Ndjson, body).unwrap();
+        assert_eq!((batch.columns.ids.len(), batch.raw(1).unwrap()), (2, one.into()));
+        assert_eq!(codes(&batch), [1, 2, 3, 4].map(|index| (index, "invalid_event")));
+        let many = "\n1".repeat(MAX_EVENTS + 1);
+        assert_eq!(Batch::read(&Format::Ndjson, many).unwrap_err().kind(), Kind::TooManyEvents);
+        assert_eq!(Batch::read(&Format::Ndjson, "\n").unwrap().columns, Columns::default());
+    }
+
+    #[test]
+    fn a_cloud_event_says_the_same_in_other_words() {
+        let cloud = json!({"specversion": "1.0", "id": "order-1001", "type": "revenue", "source": "shopify",
+                           "subject": STORE, "time": "2026-11-22T07:00:00Z", "extension": [1],
+                           "data": {"value": "129.90", "currency": "USD", "dimensions": {"channel": "web"}}});
+        let batch = Batch::read(&Format::CloudEventBatch, json!([cloud]).to_string()).unwrap();
+        assert_eq!(batch.columns, read(&event()).columns);
+        assert_eq!(Batch::read(&Format::CloudEvent, cloud.to_string()).unwrap().columns, batch.columns);
+
+        let mut external = cloud.clone();
+        external["subject"] = json!("33333333333343338333333333333333");
+        let batch = Batch::read(&Format::CloudEvent, external.to_string()).unwrap();
+        assert_eq!(codes(&batch), [(0, "unknown_store")]);
+        let kept = batch.rejections().next().unwrap();
+        assert_eq!(
+            (kept.raw, kept.known.store_external_id),
+            (external.to_string().into(), external["subject"].as_str().map(str::to_owned))
+        );
+    }
+
+    #[test]
+    fn a_binary_cloud_event_is_kept_as_a_structured_one() {
+        let mut headers = http::HeaderMap::new();
+        for (name, value) in
+            [("content-type", "application/json"), ("ce-specversion", "1.0"), ("ce-id", "a%22b"), ("ce-x", "y")]
+        {
+            headers.insert(name, http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
+        }
+        let batch = Batch::read(&Format::of(&headers).unwrap(), r#"{"value": 1}"#).unwrap();
+        let kept = batch.rejections().next().unwrap();
+        assert_eq!((kept.code, kept.known.id.as_deref()), ("invalid_event", Some("a\"b")));
+        let kept: Value = serde_json::from_str(&kept.raw).unwrap();
+        assert_eq!(
+            (&kept["id"], &kept["data"], &kept["datacontenttype"]),
+            (&json!("a\"b"), &json!({"value": 1}), &json!("application/json"))
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Why an event is rejected.
 
 /// A reason to reject one event.
+#[derive(Debug)]
 pub(super) struct Fault {
     pub(super) code: &'static str,
     pub(super) detail: String,
@@ -8,6 +9,11 @@ pub(super) struct Fault {
 
 pub(super) fn fault(code: &'static str, detail: impl Into<String>) -> Fault {
     Fault { code, detail: detail.into() }
+}
+
+/// What is no JSON, or has not the fields of an event.
+pub(super) fn unreadable(error: &serde_json::Error) -> Fault {
+    fault("invalid_event", format!("The event cannot be read: {error}."))
 }
 
 /// What a code of the database means to the sender.

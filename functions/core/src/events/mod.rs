@@ -3,23 +3,37 @@
 //! What is decided here is form: fields, numbers, times. Whether a store or a metric exists, the database knows.
 
 mod batch;
+mod binary;
+mod cloud_event;
 mod columns;
 mod currency;
 mod decimal;
 mod dimensions;
+mod encoding;
+mod event;
 mod fault;
+mod format;
 mod instant;
 mod json;
 mod name;
+mod ndjson;
+mod object;
 mod on_conflict;
+mod reading;
 mod receipt;
+mod rejected;
 
 pub use batch::Batch;
+pub use binary::Context;
 pub use columns::Columns;
+pub use currency::CURRENCIES;
+pub use encoding::Encoding;
+pub use format::Format;
 pub use on_conflict::OnConflict;
-pub use receipt::{Receipt, Rejection, Stored};
+pub use receipt::{Receipt, ReceiptError, Stored};
+pub use rejected::{Known, Rejection};
 
-/// The largest body, bytes: what the cloud hosts let through.
+/// The largest body, bytes, as it is sent and once it is decompressed: what the cloud hosts let through.
 pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 /// The most events in a request.
 pub const MAX_EVENTS: usize = 5_000;

@@ -1,14 +1,13 @@
 //! What the database answers, and what the client is.
 
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
 
 /// An event that was not taken, and why.
-#[derive(Debug, Serialize, PartialEq, Eq)]
-pub struct Rejection {
+#[derive(Debug, Serialize)]
+pub struct ReceiptError {
     pub(super) index: usize,
     pub(super) id: Option<String>,
-    pub(super) code: Cow<'static, str>,
+    pub(super) code: String,
     pub(super) detail: String,
 }
 
@@ -34,5 +33,5 @@ pub struct Receipt {
     pub(super) duplicates: usize,
     pub(super) replaced: usize,
     pub(super) rejected: usize,
-    pub(super) errors: Vec<Rejection>,
+    pub(super) errors: Vec<ReceiptError>,
 }
