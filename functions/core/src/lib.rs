@@ -12,6 +12,7 @@ pub mod identity;
 pub mod me;
 pub mod problem;
 pub mod query;
+pub mod rate_limits;
 pub mod reply;
 pub mod sqlstate;
 pub mod statements;

@@ -1,6 +1,6 @@
 //! Problem documents (RFC 9457): every error that the functions answer, each with a stable type.
 
-use http::Method;
+use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Serialize;
 use std::error::Error;
 use std::fmt;
@@ -85,11 +85,15 @@ kinds! {
     UnknownMetric = 422, "unknown-metric", "There is no such metric";
     /// There is no such time zone.
     UnknownTimeZone = 422, "unknown-time-zone", "There is no such time zone";
+    /// More was sent than may be in so short a time.
+    RateLimited = 429, "rate-limited", "Too much at once";
+    /// What the plan has for the month is used up.
+    VolumeExceeded = 429, "volume-exceeded", "The volume of the plan is used up";
     /// A variable is missing or cannot be used.
     Misconfigured = 500, "misconfigured", "The service is not configured";
     /// Anything that should not happen.
     Internal = 500, "internal", "Something went wrong on our side";
-    /// The database cannot be reached, or does not take statements.
+    /// The database cannot be reached, has no connection to spare, or does not take statements.
     DatabaseUnavailable = 503, "database-unavailable", "The database is not available";
     /// The database did not answer in time.
     DatabaseSlow = 503, "database-slow", "The database did not answer in time";
@@ -102,25 +106,39 @@ kinds! {
 pub struct Problem {
     kind: Kind,
     detail: String,
-    allowed: Option<Method>,
+    retry_after: Option<u32>,
+    headers: Box<HeaderMap>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Problem {
     /// A problem of the client's making; `detail` tells a person what to do about it.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), allowed: None, source: None }
+        Self { kind, detail: detail.into(), retry_after: None, headers: Box::default(), source: None }
     }
 
     /// A problem of ours: the client gets a fixed text, `source` goes to the log.
     pub fn ours(kind: Kind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind, detail: fixed_detail(kind).to_owned(), allowed: None, source: Some(source.into()) }
+        Self { source: Some(source.into()), ..Self::new(kind, fixed_detail(kind)) }
     }
 
     /// 405, and which method there is.
     pub fn method_not_allowed(allowed: &Method) -> Self {
         let problem = Self::new(Kind::MethodNotAllowed, format!("Use {allowed} here."));
-        Self { allowed: Some(allowed.clone()), ..problem }
+        // RFC 9110, 15.5.6.
+        let allow = HeaderValue::from_str(allowed.as_str()).map(|value| (header::ALLOW, value));
+        problem.with_headers(allow.into_iter().collect())
+    }
+
+    /// Says after how many seconds trying again helps.
+    pub fn with_retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// Adds headers to the reply that it becomes.
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
     }
 
     /// What went wrong.
@@ -133,14 +151,14 @@ impl Problem {
         &self.detail
     }
 
-    /// The method there is, where another was used.
-    pub fn allowed(&self) -> Option<&Method> {
-        self.allowed.as_ref()
+    /// Headers of the reply that are this problem's own.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
-    /// Seconds after which trying again may help, for problems that pass.
+    /// Seconds after which trying again may help, for problems that pass: a second, where nobody knows better.
     pub fn retry_after(&self) -> Option<u32> {
-        (self.kind.status() == 503).then_some(1)
+        matches!(self.kind.status(), 429 | 503).then(|| self.retry_after.unwrap_or(1).max(1))
     }
 
     /// The document of RFC 9457, with the request's id as its instance.
@@ -180,7 +198,9 @@ pub struct Document<'a> {
 fn fixed_detail(kind: Kind) -> &'static str {
     match kind {
         Kind::Misconfigured => "The operator must set a variable of this function; its log names it.",
-        Kind::DatabaseUnavailable => "The database cannot be reached at the moment. Nothing was changed; try again.",
+        Kind::DatabaseUnavailable => {
+            "The database cannot be reached, or has too much to do at the moment. Nothing was changed; try again."
+        }
         Kind::DatabaseSlow => "The database took too long. Trying again is safe: nothing is ever counted twice.",
         Kind::KeysUnavailable => {
             "The token cannot be checked at the moment: the identity provider does not answer. Try again."
@@ -198,6 +218,17 @@ mod tests {
     fn codes_are_unique() {
         let codes: HashSet<_> = Kind::ALL.iter().map(|kind| kind.code()).collect();
         assert_eq!(codes.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn what_passes_says_when_to_try_again() {
+        let retry_after = |kind| Problem::new(kind, "text").with_retry_after(41).retry_after();
+        assert_eq!(retry_after(Kind::RateLimited), Some(41));
+        assert_eq!(retry_after(Kind::VolumeExceeded), Some(41));
+        assert_eq!(retry_after(Kind::InvalidQuery), None);
+        assert_eq!(Problem::ours(Kind::DatabaseUnavailable, "text").retry_after(), Some(1));
+        // At once is no answer to whoever is too fast.
+        assert_eq!(Problem::new(Kind::RateLimited, "text").with_retry_after(0).retry_after(), Some(1));
     }
 
     #[test]
