@@ -1,6 +1,7 @@
 //! What happens when something breaks: each failure is told clearly, in bounded time, and nothing is half done.
 
 mod database;
+mod deadlock;
 mod hooks;
 mod log;
 mod saturation;

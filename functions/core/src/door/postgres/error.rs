@@ -52,6 +52,11 @@ impl DatabaseError {
         matches!(self, Self::Transport(_) | Self::SessionEnded(_))
     }
 
+    /// Whether the server gave the statement up for the sake of others, and the same may do the next time.
+    pub(super) fn is_of_concurrency(&self) -> bool {
+        matches!(self, Self::Server(error) if sqlstate::is_of_concurrency(error))
+    }
+
     /// What the client is told; the rest is for the log.
     pub(super) fn into_problem(self) -> Problem {
         match self {

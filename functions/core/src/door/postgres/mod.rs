@@ -11,6 +11,11 @@ use spin_sdk::pg::{Connection, DbValue, ParameterValue};
 use std::rc::Rc;
 use std::time::Duration;
 
+/// How often a statement is sent again that the server gave up for the sake of others.
+const MAX_RETRIES: u32 = 3;
+/// The most that is waited before the first time, and twice as long before each further one.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// For the claims of a token, a short look-up; the provider gives a hook five seconds in all, a cold start and the way there
 /// and back included.
 pub const HOOK: Database = Database {
@@ -46,10 +51,26 @@ impl Database {
             .map_err(DatabaseError::into_problem)
     }
 
-    /// A kept connection may have died since it was used last, with the server or a proxy; what fails on one that way is
-    /// sent once more on a new one. That is safe because every statement may be sent twice: sign-ups, events and tokens
-    /// are the same the second time.
+    /// What the server gave up for the sake of others, to end a deadlock, is sent again. That is safe because every
+    /// statement may be sent twice: sign-ups, events and tokens are the same the second time.
     async fn answer(
+        &self,
+        url: &str,
+        statement: &str,
+        parameters: Vec<ParameterValue>,
+    ) -> Result<String, DatabaseError> {
+        for retry in 0..MAX_RETRIES {
+            match self.attempt(url, statement, parameters.clone()).await {
+                Err(error) if error.is_of_concurrency() => spin_sdk::time::sleep(pause(retry)).await,
+                answer => return answer,
+            }
+        }
+        self.attempt(url, statement, parameters).await
+    }
+
+    /// A kept connection may have died since it was used last, with the server or a proxy; what fails on one that way is
+    /// sent once more on a new one.
+    async fn attempt(
         &self,
         url: &str,
         statement: &str,
@@ -97,6 +118,12 @@ impl Drop for Doubtful {
     }
 }
 
+/// Anything up to twice as long each time, so that those who met do not meet again.
+fn pause(retry: u32) -> Duration {
+    // Without randomness it is the whole of it.
+    (PAUSE * 2_u32.pow(retry)).mul_f64(getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX)))
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the door")]
 async fn text(
     connection: &Connection,
@@ -116,5 +143,19 @@ async fn text(
             _ => Err(DatabaseError::Shape),
         },
         _ => Err(DatabaseError::Shape),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_are_bounded_and_differ() {
+        for (retry, bound) in [(0, 100), (1, 200), (2, 400)] {
+            let pauses: std::collections::HashSet<_> = (0..20).map(|_| pause(retry)).collect();
+            assert!(pauses.len() > 1, "{pauses:?}");
+            assert!(pauses.iter().all(|pause| *pause <= Duration::from_millis(bound)), "{pauses:?}");
+        }
     }
 }
