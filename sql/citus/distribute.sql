@@ -56,3 +56,4 @@ drop table foreign_key;
 -- `set local` goes along to the nodes. Without this they see no claims, and so no rows.
 alter role tally_ingest set citus.propagate_set_commands = 'local';
 alter role tally_query set citus.propagate_set_commands = 'local';
+alter role tally_token_hook set citus.propagate_set_commands = 'local';

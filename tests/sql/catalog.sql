@@ -432,6 +432,9 @@ create temporary view api as
       ('api.access_token_claims', 'tally_token_hook'),
       ('api.get_me', 'tally_token_hook'),
       ('api.set_active_organization', 'tally_token_hook'),
+      ('api.create_api_key', 'tally_token_hook'),
+      ('api.list_api_keys', 'tally_token_hook'),
+      ('api.revoke_api_key', 'tally_token_hook'),
       ('api.ingest_events', 'tally_ingest'),
       ('api.query_metrics', 'tally_query'),
       ('api.list_metrics', 'tally_query')

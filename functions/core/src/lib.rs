@@ -5,11 +5,13 @@
 
 pub mod access_token;
 pub mod api_key;
+pub mod api_keys;
 pub mod authority;
 pub mod door;
 pub mod events;
 pub mod identity;
 pub mod me;
+pub mod page;
 pub mod problem;
 pub mod query;
 pub mod reply;

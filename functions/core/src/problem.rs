@@ -67,16 +67,22 @@ kinds! {
     UnknownOrganization = 404, "unknown-organization", "There is no such organization";
     /// There is no such store, or it is somebody else's.
     UnknownStore = 404, "unknown-store", "There is no such store";
+    /// There is no such API key in the organization.
+    UnknownApiKey = 404, "unknown-api-key", "There is no such API key";
     /// The route exists, but not with this method.
     MethodNotAllowed = 405, "method-not-allowed", "The method is not allowed here";
     /// The body came too slowly.
     RequestTimeout = 408, "request-timeout", "The body came too slowly";
+    /// The organization has as many API keys as it may have.
+    TooManyApiKeys = 409, "too-many-api-keys", "The organization has too many API keys";
     /// The body is larger than the route takes.
     BodyTooLarge = 413, "body-too-large", "The body is too large";
     /// The batch has more events than the route takes.
     TooManyEvents = 413, "too-many-events", "The batch has too many events";
     /// The content type or encoding is not one the route reads.
     UnsupportedMediaType = 415, "unsupported-media-type", "The content type is not supported";
+    /// A field of the body has a value that the route does not take.
+    InvalidField = 422, "invalid-field", "A field of the body is not valid";
     /// The query asks for something that does not exist or makes no sense.
     InvalidQuery = 422, "invalid-query", "The query cannot be answered";
     /// The batch needs more new months than one request may make.
@@ -102,25 +108,26 @@ kinds! {
 pub struct Problem {
     kind: Kind,
     detail: String,
-    allowed: Option<Method>,
+    allowed: Vec<Method>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Problem {
     /// A problem of the client's making; `detail` tells a person what to do about it.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), allowed: None, source: None }
+        Self { kind, detail: detail.into(), allowed: Vec::new(), source: None }
     }
 
     /// A problem of ours: the client gets a fixed text, `source` goes to the log.
     pub fn ours(kind: Kind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind, detail: fixed_detail(kind).to_owned(), allowed: None, source: Some(source.into()) }
+        Self { kind, detail: fixed_detail(kind).to_owned(), allowed: Vec::new(), source: Some(source.into()) }
     }
 
-    /// 405, and which method there is.
-    pub fn method_not_allowed(allowed: &Method) -> Self {
-        let problem = Self::new(Kind::MethodNotAllowed, format!("Use {allowed} here."));
-        Self { allowed: Some(allowed.clone()), ..problem }
+    /// 405, and which methods there are.
+    pub fn method_not_allowed(allowed: &[Method]) -> Self {
+        let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+        let problem = Self::new(Kind::MethodNotAllowed, format!("Use {} here.", names.join(" or ")));
+        Self { allowed: allowed.to_vec(), ..problem }
     }
 
     /// What went wrong.
@@ -133,9 +140,9 @@ impl Problem {
         &self.detail
     }
 
-    /// The method there is, where another was used.
-    pub fn allowed(&self) -> Option<&Method> {
-        self.allowed.as_ref()
+    /// The methods there are, where another was used; else none.
+    pub fn allowed(&self) -> &[Method] {
+        &self.allowed
     }
 
     /// Seconds after which trying again may help, for problems that pass.

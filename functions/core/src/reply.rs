@@ -2,7 +2,7 @@
 
 use crate::problem::{Kind, Problem};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 
 /// A status, headers and a whole body.
@@ -28,6 +28,18 @@ impl Reply {
         Self::new(StatusCode::OK, "application/json", body.into_bytes())
     }
 
+    /// 201 with a JSON body.
+    pub fn created(body: &impl Serialize) -> Result<Self, Problem> {
+        Ok(Self { status: StatusCode::CREATED, ..Self::json(body)? })
+    }
+
+    /// 204, without a body.
+    pub fn no_content() -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Self { status: StatusCode::NO_CONTENT, headers, body: Bytes::new() }
+    }
+
     /// A problem document.
     pub fn problem(problem: &Problem, request_id: &str) -> Self {
         let status = StatusCode::from_u16(problem.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -37,7 +49,8 @@ impl Reply {
             reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         // RFC 9110, 15.5.6.
-        if let Some(allowed) = problem.allowed().and_then(|method| HeaderValue::from_str(method.as_str()).ok()) {
+        let allowed: Vec<&str> = problem.allowed().iter().map(Method::as_str).collect();
+        if let (false, Ok(allowed)) = (allowed.is_empty(), HeaderValue::try_from(allowed.join(", "))) {
             reply.headers.insert(header::ALLOW, allowed);
         }
         if status == StatusCode::UNAUTHORIZED {

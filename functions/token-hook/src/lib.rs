@@ -3,8 +3,10 @@
 //! Called by Supabase Auth, with a signature of Standard Webhooks. Runs `api.access_token_claims`. Answers
 //! `{"claims": {…}}`, or 200 with `{"error": {"http_code", "message"}}`: the provider reads a message from a 200 only.
 //!
-//! Also `/v1/me`, where a user chooses the organization: [`me`].
+//! Also what users call: `/v1/me`, where they choose the organization ([`me`]), and `/v1/api-keys`, where they make its keys
+//! ([`api_keys`]).
 
+mod api_keys;
 mod me;
 
 use http::Method;
@@ -23,8 +25,11 @@ const HOOK: &str = "/hooks/access-token";
 
 #[http_service]
 async fn handle(request: Request) -> Outgoing {
-    if request.uri().path() == HOOK {
+    let path = request.uri().path();
+    if path == HOOK {
         serve("token-hook", request, error_answer, access_token).await
+    } else if path.starts_with(api_keys::PATH) {
+        serve("token-hook", request, Reply::problem, api_keys::route).await
     } else {
         serve("token-hook", request, Reply::problem, me::route).await
     }

@@ -7,11 +7,14 @@ use tally_core::statements;
 use crate::harness::run;
 
 /// Statement, and the variable with the connection URL of the one role that may send it.
-const STATEMENTS: [(&str, &str); 7] = [
+const STATEMENTS: [(&str, &str); 10] = [
     (statements::PROVISION_USER, "provision_database_url"),
     (statements::ACCESS_TOKEN_CLAIMS, "token_hook_database_url"),
     (statements::GET_ME, "token_hook_database_url"),
     (statements::SET_ACTIVE_ORGANIZATION, "token_hook_database_url"),
+    (statements::CREATE_API_KEY, "token_hook_database_url"),
+    (statements::LIST_API_KEYS, "token_hook_database_url"),
+    (statements::REVOKE_API_KEY, "token_hook_database_url"),
     (statements::INGEST_EVENTS, "ingest_database_url"),
     (statements::QUERY_METRICS, "query_database_url"),
     (statements::LIST_METRICS, "query_database_url"),

@@ -23,7 +23,7 @@ struct Case {
 }
 
 /// Every function of `api`: one that is missing here fails the test.
-const CASES: [Case; 8] = [
+const CASES: [Case; 11] = [
     Case {
         function: "provision_user",
         role: "tally_provision",
@@ -47,6 +47,24 @@ const CASES: [Case; 8] = [
         role: "tally_token_hook",
         call: "api.set_active_organization(:'user', :'org')",
         index: "org_members_user_id_joined_at_idx",
+    },
+    Case {
+        function: "create_api_key",
+        role: "tally_token_hook",
+        call: "api.create_api_key(:'authority', :'store', repeat('0', 64), 'tally_000000', 'Key', '{metrics:read}', :'store', null)",
+        index: "api_keys_org_id_idx",
+    },
+    Case {
+        function: "list_api_keys",
+        role: "tally_token_hook",
+        call: "api.list_api_keys(:'authority', 50, null, null)",
+        index: "api_keys_org_id_created_at_idx",
+    },
+    Case {
+        function: "revoke_api_key",
+        role: "tally_token_hook",
+        call: "api.revoke_api_key(:'authority', :'other_key')",
+        index: "api_keys_pkey",
     },
     Case {
         function: "ingest_events",
@@ -76,16 +94,17 @@ const CASES: [Case; 8] = [
     },
 ];
 
-/// What the scripts speak of: a user, the authority of one, that of an API key, a store, one of its events, and a month long past.
+/// What the scripts speak of: a user, the authority of one, that of an API key, another key, a store, one of its events, and a month long past.
 const VARIABLES: &str = r#"
     set timezone = 'UTC';
     select u.id as user, o.id as org, json_build_object('sub', u.id, 'org_id', o.id, 'user_role', 'owner') as authority,
-      json_build_object('api_key_hash', k.key_hash) as authority_of_key, s.id as store, e.event_id, to_char(e.recorded_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as event_at,
+      json_build_object('api_key_hash', k.key_hash) as authority_of_key, 
+      (select other.id from public.api_keys other where other.org_id = o.id and other.id <> k.id limit 1) as other_key, s.id as store, e.event_id, to_char(e.recorded_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as event_at,
       to_char(m.month, 'YYYY-MM-DD"T"HH24:MI:SS') as month,
       to_char(m.month + interval '1 month', 'YYYY-MM-DD"T"HH24:MI:SS') as next_month
     from public.organizations o
     cross join lateral (select o.signup_user_id as id) as u
-    join public.api_keys k on k.org_id = o.id
+    join public.api_keys k on k.org_id = o.id and k.revoked_at is null
     join public.stores s on s.org_id = o.id
     join public.metric_events e on e.org_id = s.org_id and e.store_id = s.id and e.event_id = 'event-100'
     cross join (select date_trunc('month', now()) - interval '3 months' as month) as m

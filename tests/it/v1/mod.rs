@@ -1,5 +1,6 @@
 //! The routes of stores and dashboards.
 
+mod api_keys;
 mod credentials;
 mod events;
 mod me;

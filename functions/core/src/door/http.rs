@@ -102,12 +102,17 @@ impl Incoming {
         &self.query
     }
 
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
     /// Refuses every other method.
     pub fn require_method(&self, method: &Method) -> Result<(), Problem> {
         if self.method == method {
             return Ok(());
         }
-        Err(Problem::method_not_allowed(method))
+        Err(Problem::method_not_allowed(std::slice::from_ref(method)))
     }
 
     /// Refuses a body that is not plain JSON.

@@ -10,7 +10,7 @@ mod log;
 pub mod postgres;
 mod variables;
 
-pub use credentials::{authority, user};
+pub use credentials::{authority, member, user};
 pub use variables::{variable, webhook_secrets};
 
 use futures::future::{Either, select};
