@@ -1,5 +1,6 @@
--- Owners and admins make, list and revoke API keys over HTTP: tally_token_hook, the role of /v1/api-keys, gets the rights for
--- it, and policies that hold it to the organization its caller manages. Never to the hash of a key, which it only writes.
+-- Owners and admins make, list and revoke API keys over HTTP: tally_token_hook, the role of /v1/api-keys, gets the rights
+-- for it, and policies that hold it to the organization its caller manages. It writes the hash of a key and never reads
+-- one.
 --
 -- Locks: api_keys is small, so its indexes are built at once.
 -- squawk-ignore-file require-concurrent-index-creation
@@ -7,7 +8,8 @@
 set role tally_owner;
 
 grant execute on function
-  app.claims(), app.claimed_uuid(text), app.org_id(), app.user_id(), app.user_role(), app.is_manager(), app.uuid_or_null(text)
+  app.claims(), app.claimed_uuid(text), app.org_id(), app.user_id(), app.user_role(), app.is_manager(),
+  app.uuid_or_null(text)
   to tally_token_hook;
 
 alter policy api_keys_select on public.api_keys to authenticated, tally_token_hook;

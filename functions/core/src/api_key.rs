@@ -1,5 +1,5 @@
-//! API keys: `tally_`, 32 characters of base 62 (190 random bits), and six that are their CRC-32, so that a mistyped key, or
-//! text that only looks like one, never costs a look-up, and a scanner knows a key without asking anybody.
+//! API keys: `tally_`, 32 characters of base 62 (190 random bits), and six that are their CRC-32, so that a mistyped key,
+//! or text that only looks like one, never costs a look-up, and a scanner knows a key without asking anybody.
 
 use crate::problem::{Kind, Problem};
 use sha2::{Digest, Sha256};

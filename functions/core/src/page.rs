@@ -19,8 +19,8 @@ pub struct Page {
     pub after: Option<Cursor>,
 }
 
-/// The last entry of a page: its time and its id. Written `<microseconds since 1970>.<id>`, as functions of `api` write it
-/// too; to a client it is one word that means nothing.
+/// The last entry of a page: its time and its id. Written `<microseconds since 1970>.<id>`, as functions of `api` write
+/// it too; to a client it is one word that means nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     at: Timestamp,

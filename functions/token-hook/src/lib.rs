@@ -3,8 +3,8 @@
 //! Called by Supabase Auth, with a signature of Standard Webhooks. Runs `api.access_token_claims`. Answers
 //! `{"claims": {…}}`, or 200 with `{"error": {"http_code", "message"}}`: the provider reads a message from a 200 only.
 //!
-//! Also what users call: `/v1/me`, where they choose the organization ([`me`]), and `/v1/api-keys`, where they make its keys
-//! ([`api_keys`]).
+//! Also what users call: `/v1/me`, where they choose the organization ([`me`]), and `/v1/api-keys`, where they make its
+//! keys ([`api_keys`]).
 
 mod api_keys;
 mod me;

@@ -1,5 +1,6 @@
--- POST /v1/api-keys: makes a key of the organization that the user manages. The key itself stays with whoever made it: here
--- come its hash, its first characters, and an id that was chosen with it, so that the same call again is the same key.
+-- POST /v1/api-keys: makes a key of the organization that the user manages. The key itself stays with whoever made it:
+-- here come its hash, its first characters, and an id that was chosen with it, so that the same call again is the same
+-- key.
 --
 -- Answers {"id", "name", "prefix", "scopes", "store_id", "created_at", "expires_at"}.
 --
@@ -44,6 +45,7 @@ end
 $$;
 
 comment on function api.create_api_key(text, uuid, text, text, text, text[], uuid, timestamptz) is 'POST /v1/api-keys';
-grant execute on function api.create_api_key(text, uuid, text, text, text, text[], uuid, timestamptz) to tally_token_hook;
+grant execute on function api.create_api_key(text, uuid, text, text, text, text[], uuid, timestamptz)
+  to tally_token_hook;
 
 reset role;

@@ -3,7 +3,8 @@
 --   p_after_time, p_after_id   the last key of the page before; null for the first page
 --
 -- Answers {"api_keys": [{"id", "name", "prefix", "scopes", "store_id", "created_by", "created_at", "expires_at",
--- "revoked_at", "last_used_at"}], "next_cursor"}; next_cursor, <microseconds since 1970>.<id>, is null on the last page.
+-- "revoked_at", "last_used_at"}], "next_cursor"}; next_cursor, <microseconds since 1970>.<id>, is null on the last
+-- page.
 --
 -- Errors: TH002 from app.assume_authority; TH003 from app.managed_org_id.
 

@@ -1,5 +1,5 @@
--- DELETE /v1/api-keys/{id}: revokes a key of the organization that the user manages, for good; one that is revoked stays as
--- it is. Answers the id. Whoever begins a request with the key after this one's commit is refused.
+-- DELETE /v1/api-keys/{id}: revokes a key of the organization that the user manages, for good; one that is revoked stays
+-- as it is. Answers the id. Whoever begins a request with the key after this one's commit is refused.
 --
 -- Waits for a request of the key that is under way and has noted when it was used (app.api_key_claims).
 --

@@ -1,9 +1,9 @@
--- Adds an API key, of which the caller has made the text and gives the hash: the one way by which a key comes to be, for
--- app.create_api_key and api.create_api_key. Runs as its caller, under the caller's policies; names types in full, since one of
--- them is security definer.
+-- Adds an API key, of which the caller has made the text and gives the hash: the one way by which a key comes to be,
+-- for app.create_api_key and api.create_api_key. Runs as its caller, under the caller's policies; names types in full,
+-- since one of them is security definer.
 --
--- The same id again adds nothing: a statement that is sent twice makes one key. If the first one is still under way, the
--- second waits for it.
+-- The same id again adds nothing: a statement that is sent twice makes one key. If the first one is still under way,
+-- the second waits for it.
 --
 -- Errors: TH004 no such store in the organization; TH021 from app.limit_api_keys.
 

@@ -1,5 +1,5 @@
--- Makes an API key and answers the key itself, which is kept nowhere: only its hash is. For back ends, which speak SQL; over
--- HTTP the component makes the key (functions/core/src/api_key.rs), and both add it by app.add_api_key.
+-- Makes an API key and answers the key itself, which is kept nowhere: only its hash is. For back ends, which speak SQL;
+-- over HTTP the component makes the key (functions/core/src/api_key.rs), and both add it by app.add_api_key.
 --
 -- A key is tally_ and 32 characters of base 62 (190 random bits), and six more that are their CRC-32, so that a secret
 -- scanner can tell a key from anything alike without asking the server.

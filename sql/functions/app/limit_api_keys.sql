@@ -1,5 +1,5 @@
--- An organization has at most 1,000 API keys that are not revoked, whichever way they come. Keys of one organization are added
--- one after the other, so that two cannot both be the last one.
+-- An organization has at most 1,000 API keys that are not revoked, whichever way they come. Keys of one organization are
+-- added one after the other, so that two cannot both be the last one.
 --
 -- Errors: TH021 too many keys.
 

@@ -75,6 +75,11 @@ fn requests(bundle: &Bundle, acme: &Tenant, api_key: &str) -> Vec<RequestBuilder
     }
     for credential in [&acme.token, api_key, BEARER, &format!("{}x", acme.token), &format!("tally_{BEARER}")] {
         requests.push(client.get(bundle.url("/v1/me")).bearer_auth(credential));
+        for key in
+            [json!({"name": COMPANY, "scopes": ["events:write"]}), json!({"name": ONE_TIME_TOKEN, "scopes": BEARER})]
+        {
+            requests.push(client.post(bundle.url("/v1/api-keys")).bearer_auth(credential).json(&key));
+        }
         for body in [json!({"org_id": acme.org_id}), json!({"org_id": null}), json!({"org_id": PASSWORD_HASH})] {
             requests.push(client.put(bundle.url("/v1/me/active-organization")).bearer_auth(credential).json(&body));
         }
@@ -111,6 +116,7 @@ async fn no_secret_and_nothing_personal_is_logged() {
 
     // Errors of the server, whose details quote the row.
     let broken = "alter table organizations add constraint organizations_test_check check (false) not valid;
+                  alter table api_keys add constraint api_keys_test_check check (false) not valid;
                   alter table active_organizations add constraint active_organizations_test_check check (false) not valid";
     sqlx::raw_sql(broken).execute(&mut bundle.database().await.unwrap()).await.unwrap();
     let failing = send_all(&bundle, &acme, &api_key).await;

@@ -493,6 +493,8 @@ impl Fire {
                 quote(&self.tenants[tenant].id(20 + 1 + self.random.below(4)))
             }
             ("p_key_hash", _) => quote(&format!("{}{}", hex(&mut self.random), "0".repeat(56))),
+            ("p_name" | "p_prefix", _) => "'fire'".to_owned(),
+            ("p_store_id", "uuid") => (*self.random.pick(&["null", "null", "null", &quote(&store)])).to_owned(),
             ("p_scopes", _) => "array['metrics:read']".to_owned(),
             ("p_granularity", _) => "'month'".to_owned(),
             ("p_on_conflict", _) => (*self.random.pick(&["'ignore'", "'replace'"])).to_owned(),

@@ -1,5 +1,5 @@
--- Enough of everything that an index beats reading a table through: 1,000 organizations with five stores and two keys
--- each, 120,000 events of four of them over the last half year, and their rollups.
+-- Enough of everything that an index beats reading a table through: 1,000 organizations with five stores, two keys and thirty
+-- revoked ones each, 120,000 events of four of them over the last half year, and their rollups.
 
 select app.provision_user(('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Company ' || n)
 from generate_series(1, 1000) as n;
@@ -9,10 +9,11 @@ select w.org_id, w.id, 'Store ' || n
 from public.workspaces w
 cross join generate_series(1, 5) as n;
 
-insert into public.api_keys (org_id, name, key_hash, prefix, scopes)
-select o.id, 'Key', encode(sha256(convert_to(o.slug || n, 'UTF8')), 'hex'), 'tally_', '{metrics:read}'
+insert into public.api_keys (org_id, name, key_hash, prefix, scopes, created_at, revoked_at)
+select o.id, 'Key', encode(sha256(convert_to(o.slug || n, 'UTF8')), 'hex'), 'tally_', '{metrics:read}',
+  now() - n * interval '1 day', case when n > 2 then now() end
 from public.organizations o
-cross join generate_series(1, 2) as n;
+cross join generate_series(1, 32) as n;
 
 select app.ensure_partition((date_trunc('month', now()) - make_interval(months => n))::date) from generate_series(0, 6) as n;
 
