@@ -3,5 +3,6 @@
 mod database;
 mod hooks;
 mod log;
+mod lost_answer;
 mod slow_client;
 mod variables;
