@@ -5,6 +5,7 @@
 
 mod app;
 mod bundle;
+mod host_process;
 mod key_server;
 mod ledger;
 mod persona;
