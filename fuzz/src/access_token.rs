@@ -1,10 +1,14 @@
-//! An access token, and the one who made it up.
+//! A token, and the one who made it up: an access token, or a webhook that is one.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ed25519_dalek::{Signer as _, SigningKey};
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
-use tally_core::access_token::{KeySet, TokenVerifier, UnverifiedToken};
+use tally_core::access_token::{KeySet, TokenVerifier, UnverifiedEvent, UnverifiedToken};
 
 const SECRET: &str = "the secret of the provider 12345";
 const ISSUER: &str = "https://id.example/auth/v1";
@@ -29,6 +33,51 @@ pub fn access_token(data: &[u8]) {
     if is_taken(&signed(&message, SECRET)) {
         assert_acceptable(header, claims);
     }
+    webhook(&text, &message, header, claims);
+}
+
+/// The same as the body of a webhook: nothing is accepted that the sender's key did not sign, and nothing that is a token
+/// for somebody.
+fn webhook(text: &str, message: &str, header: &str, claims: &str) {
+    let event_keys = event_keys();
+    for unsigned in [text.to_owned(), format!("{message}."), signed(message, SECRET), signed(message, &event_keys)] {
+        assert!(told(&unsigned, &event_keys).is_none(), "a webhook nobody signed was accepted: {unsigned}");
+    }
+    let signed = format!("{message}.{}", BASE64_URL_SAFE_NO_PAD.encode(sender().sign(message.as_bytes()).to_bytes()));
+    assert!(told(&signed, KEYS).is_none(), "accepted by another's key: {signed}");
+    if let Some(told) = told(&signed, &event_keys) {
+        assert_eq!(told.trim(), claims.trim(), "what is told is not what was signed");
+        assert_eq!(member::<String>(header, "alg").as_deref(), Some("EdDSA"), "{header}");
+        assert!(member::<Value>(header, "crit").is_none(), "{header}");
+        let typ = member::<String>(header, "typ").unwrap_or_default().to_ascii_lowercase();
+        assert!(!["at+jwt", "application/at+jwt"].contains(&typ.as_str()), "{header}");
+        for name in ["sub", "aud", "azp", "scp"] {
+            assert!(member::<IgnoredAny>(claims, name).is_none(), "a token was accepted as a webhook: {claims}");
+        }
+    }
+}
+
+/// A member of an object, if it is there and not null; the others may be what no value could hold.
+fn member<T: DeserializeOwned>(object: &str, name: &str) -> Option<T> {
+    let members: BTreeMap<String, &RawValue> = serde_json::from_str(object).unwrap_or_default();
+    members.get(name).and_then(|value| serde_json::from_str::<Option<T>>(value.get()).ok().flatten())
+}
+
+/// What a webhook says, where it is accepted.
+fn told(body: &str, keys: &str) -> Option<String> {
+    let Ok(keys) = KeySet::read(keys.as_bytes()) else { panic!("the keys of this test cannot be used") };
+    let event = UnverifiedEvent::read(body.as_bytes()).ok()?;
+    event.verify(&keys).ok().map(|told| told.get().to_owned())
+}
+
+/// Whoever sends webhooks.
+fn sender() -> SigningKey {
+    SigningKey::from_bytes(b"the private key of a sender 1234")
+}
+
+fn event_keys() -> String {
+    let public = BASE64_URL_SAFE_NO_PAD.encode(sender().verifying_key().as_bytes());
+    format!(r#"{{"keys": [{{"kty": "OKP", "crv": "Ed25519", "kid": "a", "x": "{public}"}}]}}"#)
 }
 
 fn signed(message: &str, key: &str) -> String {
@@ -70,5 +119,18 @@ mod tests {
         let message = [r#"{"alg":"HS256"}"#, &claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part)).join(".");
         assert!(is_taken(&signed(&message, SECRET)));
         access_token(format!("{{\"alg\":\"HS256\"}}\n{claims}").as_bytes());
+    }
+
+    #[test]
+    fn a_good_webhook_is_taken_and_a_token_by_its_key_is_not() {
+        let taken = |header: &str, claims: &str| {
+            access_token(format!("{header}\n{claims}").as_bytes());
+            let message = [header, claims].map(|part| BASE64_URL_SAFE_NO_PAD.encode(part)).join(".");
+            let signature = BASE64_URL_SAFE_NO_PAD.encode(sender().sign(message.as_bytes()).to_bytes());
+            told(&format!("{message}.{signature}"), &event_keys()).is_some()
+        };
+        assert!(taken(r#"{"alg":"EdDSA","kid":"a"}"#, r#"{"event_id":"e","type":"user.created"}"#));
+        assert!(!taken(r#"{"alg":"EdDSA","kid":"a"}"#, r#"{"event_id":"e","sub":"u"}"#));
+        assert!(!taken(r#"{"alg":"EdDSA","typ":"at+jwt"}"#, r#"{"event_id":"e"}"#));
     }
 }

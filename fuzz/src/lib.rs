@@ -1,13 +1,18 @@
-//! What must hold whatever strangers send: signatures, bodies of webhooks, access tokens.
+//! What must hold whatever strangers send: signatures, bodies of webhooks, access tokens, events.
 //!
 //! Each function takes any bytes and panics where a promise is broken. libFuzzer searches for such bytes (`fuzz/run`), and
 //! the tests go through the committed corpus and random changes of it, on every machine.
 
 mod access_token;
+mod encodings;
+mod events;
+mod promises;
 mod signature_header;
 mod webhook_body;
 
 pub use access_token::access_token;
+pub use encodings::{gzip_body, zstd_body};
+pub use events::{cloud_events, events_json, events_ndjson};
 pub use signature_header::signature_header;
 pub use webhook_body::webhook_body;
 
@@ -102,5 +107,29 @@ mod tests {
     #[test]
     fn access_tokens() {
         go_through("access_token", access_token);
+    }
+    #[test]
+    fn events_as_json() {
+        go_through("events_json", events_json);
+    }
+
+    #[test]
+    fn events_as_ndjson() {
+        go_through("events_ndjson", events_ndjson);
+    }
+
+    #[test]
+    fn cloud_events_in_each_mode() {
+        go_through("cloud_events", cloud_events);
+    }
+
+    #[test]
+    fn gzip_bodies() {
+        go_through("gzip_body", gzip_body);
+    }
+
+    #[test]
+    fn zstd_bodies() {
+        go_through("zstd_body", zstd_body);
     }
 }

@@ -43,7 +43,9 @@ select create_distributed_table('public.quarantined_events', 'org_id', colocate_
 select create_distributed_table('public.integration_connections', 'org_id', colocate_with => 'public.workspaces');
 select create_distributed_table('public.sync_jobs', 'org_id', colocate_with => 'public.workspaces');
 select create_distributed_table('private.integration_secrets', 'org_id', colocate_with => 'public.workspaces');
+select create_distributed_table('public.event_changes', 'org_id', colocate_with => 'public.workspaces');
 select create_distributed_table('app.retention', 'org_id', colocate_with => 'public.workspaces');
+select create_distributed_table('app.ingest_usage', 'org_id', colocate_with => 'public.workspaces');
 select create_distributed_table('app.deleted_stores', 'org_id', colocate_with => 'public.workspaces');
 
 reset citus.enable_unsafe_triggers;
@@ -56,3 +58,4 @@ drop table foreign_key;
 -- `set local` goes along to the nodes. Without this they see no claims, and so no rows.
 alter role tally_ingest set citus.propagate_set_commands = 'local';
 alter role tally_query set citus.propagate_set_commands = 'local';
+alter role tally_token_hook set citus.propagate_set_commands = 'local';

@@ -24,7 +24,8 @@ async fn real_purchases_are_counted_to_the_cent() {
         let receipt = ask(post(&bundle, "/v1/events", &acme.token, &json!(batch))).await.ok();
         assert_eq!(
             receipt,
-            json!({"accepted": batch.len(), "duplicates": 0, "replaced": 0, "rejected": 0, "errors": []})
+            json!({"accepted": batch.len(), "duplicates": 0, "replaced": 0, "rejected": 0, "quarantined": 0,
+                   "quarantine_full": false, "errors": []})
         );
     }
     assert_equal_to_the_file(&bundle, &acme).await;
@@ -34,7 +35,8 @@ async fn real_purchases_are_counted_to_the_cent() {
         let receipt = ask(post(&bundle, "/v1/events", &acme.token, &json!({"events": batch}))).await.ok();
         assert_eq!(
             receipt,
-            json!({"accepted": 0, "duplicates": batch.len(), "replaced": 0, "rejected": 0, "errors": []})
+            json!({"accepted": 0, "duplicates": batch.len(), "replaced": 0, "rejected": 0, "quarantined": 0,
+                   "quarantine_full": false, "errors": []})
         );
     }
     assert_equal_to_the_file(&bundle, &acme).await;

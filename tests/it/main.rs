@@ -9,6 +9,7 @@ mod hooks;
 mod host;
 mod journey;
 mod repository;
+mod senders;
 mod sql;
 mod tooling;
 mod v1;

@@ -234,6 +234,7 @@ create temporary view goes_with_organization as
 insert into exempt values
   ('goes_with_organization', 'public.metric_events', 'a key would cost each event a look-up'),
   ('goes_with_organization', 'public.metric_rollups', 'as metric_events'),
+  ('goes_with_organization', 'app.ingest_usage', 'removing an organization would wait for its batches'),
   ('goes_with_organization', 'app.deleted_stores', 'says what is left to remove when the organization is gone');
 insert into plant values
   ('goes_with_organization', 'public.planted', $$create table public.planted (
@@ -432,7 +433,15 @@ create temporary view api as
       ('api.access_token_claims', 'tally_token_hook'),
       ('api.get_me', 'tally_token_hook'),
       ('api.set_active_organization', 'tally_token_hook'),
+      ('api.create_api_key', 'tally_token_hook'),
+      ('api.list_api_keys', 'tally_token_hook'),
+      ('api.revoke_api_key', 'tally_token_hook'),
       ('api.ingest_events', 'tally_ingest'),
+      ('api.delete_events', 'tally_ingest'),
+      ('api.list_event_changes', 'tally_ingest'),
+      ('api.list_quarantine', 'tally_ingest'),
+      ('api.replay_quarantine', 'tally_ingest'),
+      ('api.discard_quarantine', 'tally_ingest'),
       ('api.query_metrics', 'tally_query'),
       ('api.list_metrics', 'tally_query')
   ),

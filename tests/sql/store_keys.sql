@@ -1,7 +1,7 @@
 -- An API key that is tied to a store sees and writes what is of that store; the access matrix has only people.
 
 begin;
-select plan(12);
+select plan(16);
 
 select app.provision_user('aaaaaaaa-0000-4000-8000-000000000001', 'Acme');
 insert into public.stores (org_id, workspace_id, name)
@@ -12,8 +12,10 @@ insert into public.metric_events (org_id, store_id, source, event_id, recorded_a
 insert into public.metric_rollups
   (org_id, store_id, metric_key, grain, bucket_start, currency, dimensions, count, sum, min, max, last, last_at)
   select org_id, id, 'orders', 'day', '2026-10-05', '', '{}', 1, 1, 1, 1, 1, '2026-10-05' from public.stores;
-insert into public.quarantined_events (org_id, store_id, code, detail, body)
-  select org_id, id, 'unknown_metric', 'no such metric', '{}' from public.stores;
+insert into public.quarantined_events (org_id, store_id, code, detail, body, body_hash)
+  select org_id, id, 'unknown_metric', 'no such metric', '{}', sha256('{}') from public.stores;
+insert into public.event_changes (org_id, action, store_id, source, event_id, recorded_at, before)
+  select org_id, 'deleted', id, 'test', 'event', '2026-10-05', '{}' from public.stores;
 select app.create_api_key(org_id, 'key', array['events:write', 'metrics:read'], id)
 from public.stores where name = 'Its';
 select set_config('test.authority', jsonb_build_object('api_key_hash', key_hash)::text, true) from public.api_keys;
@@ -37,10 +39,11 @@ create function pg_temp.record(p_store text) returns integer language sql as $$
   ))
 $$;
 create function pg_temp.quarantine(p_store text) returns integer language sql as $$
-  select pg_temp.changed(format(
-    'insert into public.quarantined_events (org_id, store_id, code, detail, body)
-       select org_id, id, ''unknown_store'', ''no such store'', ''{}'' from store where name = %L', p_store
-  ))
+  select cardinality(array_remove(app.quarantine_events(jsonb_agg(jsonb_build_object(
+    'code', 'unknown_store', 'detail', 'no such store', 'store_id', s.id, 'body', '{"id": 1}'
+  ))), null))
+  from store s
+  where s.name = p_store
 $$;
 create function pg_temp.sees_its_own(p_table text, p_description text) returns text language sql as $$
   select results_eq(
@@ -55,10 +58,21 @@ select results_eq('select name from public.stores', $$values ('Its')$$, 'sees it
 select pg_temp.sees_its_own('metric_events', 'its events');
 select pg_temp.sees_its_own('metric_rollups', 'its rollups');
 select pg_temp.sees_its_own('quarantined_events', 'what was refused of it');
+select pg_temp.sees_its_own('event_changes', 'what was changed of it');
 select is(pg_temp.record('Its'), 1, 'writes its events');
 select throws_ok($$select pg_temp.record('Other')$$, '42501', null, 'writes no others');
 select is(pg_temp.changed('update public.metric_events set value = 2'), 2, 'restates its events only');
 select is(pg_temp.quarantine('Other'), 1, 'keeps what was refused, of another store too');
+select is(pg_temp.quarantine('Other'), 1, 'and the same again, which it does not see');
+select is_empty(
+  $$select from app.erase_events(array(select e from public.metric_events e)) as d, unnest(d) as u(org_id, store_id)
+    where u.store_id not in (select id from store where name = 'Its')$$, 'deletes its events only'
+);
+select throws_ok(
+  $$insert into public.event_changes (org_id, action, store_id, source, event_id, recorded_at, before)
+    select org_id, 'deleted', id, 'test', 'x', '2026-10-05', '{}' from store where name = 'Other'$$, '42501', null,
+  'records changes of its events only'
+);
 select is(pg_temp.changed('update public.quarantined_events set replayed_at = now()'), 1, 'replays what is of it');
 select is(pg_temp.changed('delete from public.quarantined_events'), 1, 'discards what is of its store');
 reset role;

@@ -5,13 +5,20 @@
 
 pub mod access_token;
 pub mod api_key;
+pub mod api_keys;
 pub mod authority;
+pub mod changes;
 pub mod door;
 pub mod events;
 pub mod identity;
 pub mod me;
+pub mod page;
+pub mod parameters;
 pub mod problem;
+pub mod quarantine;
 pub mod query;
+pub mod rate_limits;
 pub mod reply;
+pub mod settings;
 pub mod sqlstate;
 pub mod statements;

@@ -1,6 +1,6 @@
 //! Problem documents (RFC 9457): every error that the functions answer, each with a stable type.
 
-use http::Method;
+use http::{HeaderMap, HeaderValue, Method, header};
 use serde::Serialize;
 use std::error::Error;
 use std::fmt;
@@ -55,7 +55,7 @@ kinds! {
     InvalidSignature = 401, "invalid-signature", "The signature is not valid";
     /// The webhook was signed too long ago, or in the future.
     StaleTimestamp = 401, "stale-timestamp", "The signature is too old or too new";
-    /// The token names no organization.
+    /// The token names no organization, or is an anonymous user's.
     NoOrganization = 403, "no-organization", "The token names no organization";
     /// The user does not belong to the organization of the token any more.
     NotAMember = 403, "not-a-member", "The user is not a member of the organization";
@@ -67,16 +67,24 @@ kinds! {
     UnknownOrganization = 404, "unknown-organization", "There is no such organization";
     /// There is no such store, or it is somebody else's.
     UnknownStore = 404, "unknown-store", "There is no such store";
+    /// There is no such API key in the organization.
+    UnknownApiKey = 404, "unknown-api-key", "There is no such API key";
     /// The route exists, but not with this method.
     MethodNotAllowed = 405, "method-not-allowed", "The method is not allowed here";
     /// The body came too slowly.
     RequestTimeout = 408, "request-timeout", "The body came too slowly";
+    /// The organization has as many API keys as it may have.
+    TooManyApiKeys = 409, "too-many-api-keys", "The organization has too many API keys";
     /// The body is larger than the route takes.
     BodyTooLarge = 413, "body-too-large", "The body is too large";
     /// The batch has more events than the route takes.
     TooManyEvents = 413, "too-many-events", "The batch has too many events";
+    /// Every event of the request is larger than the route takes.
+    EventTooLarge = 413, "event-too-large", "The event is too large";
     /// The content type or encoding is not one the route reads.
     UnsupportedMediaType = 415, "unsupported-media-type", "The content type is not supported";
+    /// A field of the body has a value that the route does not take.
+    InvalidField = 422, "invalid-field", "A field of the body is not valid";
     /// The query asks for something that does not exist or makes no sense.
     InvalidQuery = 422, "invalid-query", "The query cannot be answered";
     /// The batch needs more new months than one request may make.
@@ -85,14 +93,20 @@ kinds! {
     UnknownMetric = 422, "unknown-metric", "There is no such metric";
     /// There is no such time zone.
     UnknownTimeZone = 422, "unknown-time-zone", "There is no such time zone";
+    /// More was sent than may be in so short a time.
+    RateLimited = 429, "rate-limited", "Too much at once";
+    /// What the plan has for the month is used up.
+    VolumeExceeded = 429, "volume-exceeded", "The volume of the plan is used up";
     /// A variable is missing or cannot be used.
     Misconfigured = 500, "misconfigured", "The service is not configured";
     /// Anything that should not happen.
     Internal = 500, "internal", "Something went wrong on our side";
-    /// The database cannot be reached, or does not take statements.
+    /// The database cannot be reached, has no connection to spare, or does not take statements.
     DatabaseUnavailable = 503, "database-unavailable", "The database is not available";
     /// The database did not answer in time.
     DatabaseSlow = 503, "database-slow", "The database did not answer in time";
+    /// A hook was given up, since its provider would not have waited for the answer.
+    HookTooSlow = 503, "hook-too-slow", "The hook took too long";
     /// The identity provider's keys cannot be had, so that the token can be neither taken nor refused.
     KeysUnavailable = 503, "keys-unavailable", "The identity provider's keys are not available";
 }
@@ -102,25 +116,48 @@ kinds! {
 pub struct Problem {
     kind: Kind,
     detail: String,
-    allowed: Option<Method>,
+    retry_after: Option<u32>,
+    headers: Box<HeaderMap>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Problem {
     /// A problem of the client's making; `detail` tells a person what to do about it.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), allowed: None, source: None }
+        Self { kind, detail: detail.into(), retry_after: None, headers: Box::default(), source: None }
     }
 
     /// A problem of ours: the client gets a fixed text, `source` goes to the log.
     pub fn ours(kind: Kind, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { kind, detail: fixed_detail(kind).to_owned(), allowed: None, source: Some(source.into()) }
+        Self { source: Some(source.into()), ..Self::new(kind, fixed_detail(kind)) }
     }
 
-    /// 405, and which method there is.
-    pub fn method_not_allowed(allowed: &Method) -> Self {
-        let problem = Self::new(Kind::MethodNotAllowed, format!("Use {allowed} here."));
-        Self { allowed: Some(allowed.clone()), ..problem }
+    /// 405, and which methods there are.
+    pub fn method_not_allowed(allowed: &[Method]) -> Self {
+        let names: Vec<&str> = allowed.iter().map(Method::as_str).collect();
+        let problem = Self::new(Kind::MethodNotAllowed, format!("Use {} here.", names.join(" or ")));
+        // RFC 9110, 15.5.6.
+        let allow = HeaderValue::try_from(names.join(", ")).map(|value| (header::ALLOW, value));
+        problem.with_headers(allow.into_iter().collect())
+    }
+
+    /// 415, and which encodings of a body there are.
+    pub fn encoding_not_supported(accepted: &'static str) -> Self {
+        let detail = format!("Send the body with one `Content-Encoding` of {accepted}, or without.");
+        // RFC 9110, 12.5.3.
+        let accept = (header::ACCEPT_ENCODING, HeaderValue::from_static(accepted));
+        Self::new(Kind::UnsupportedMediaType, detail).with_headers([accept].into_iter().collect())
+    }
+
+    /// Says after how many seconds trying again helps.
+    pub fn with_retry_after(self, seconds: u32) -> Self {
+        Self { retry_after: Some(seconds), ..self }
+    }
+
+    /// Adds headers to the reply that it becomes.
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
     }
 
     /// What went wrong.
@@ -133,14 +170,14 @@ impl Problem {
         &self.detail
     }
 
-    /// The method there is, where another was used.
-    pub fn allowed(&self) -> Option<&Method> {
-        self.allowed.as_ref()
+    /// Headers of the reply that are this problem's own.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
     }
 
-    /// Seconds after which trying again may help, for problems that pass.
+    /// Seconds after which trying again may help, for problems that pass: a second, where nobody knows better.
     pub fn retry_after(&self) -> Option<u32> {
-        (self.kind.status() == 503).then_some(1)
+        matches!(self.kind.status(), 429 | 503).then(|| self.retry_after.unwrap_or(1).max(1))
     }
 
     /// The document of RFC 9457, with the request's id as its instance.
@@ -180,8 +217,11 @@ pub struct Document<'a> {
 fn fixed_detail(kind: Kind) -> &'static str {
     match kind {
         Kind::Misconfigured => "The operator must set a variable of this function; its log names it.",
-        Kind::DatabaseUnavailable => "The database cannot be reached at the moment. Nothing was changed; try again.",
+        Kind::DatabaseUnavailable => {
+            "The database cannot be reached, or has too much to do at the moment. Nothing was changed; try again."
+        }
         Kind::DatabaseSlow => "The database took too long. Trying again is safe: nothing is ever counted twice.",
+        Kind::HookTooSlow => "The request was not read and answered in time. Try again: nothing is made twice.",
         Kind::KeysUnavailable => {
             "The token cannot be checked at the moment: the identity provider does not answer. Try again."
         }
@@ -198,6 +238,17 @@ mod tests {
     fn codes_are_unique() {
         let codes: HashSet<_> = Kind::ALL.iter().map(|kind| kind.code()).collect();
         assert_eq!(codes.len(), Kind::ALL.len());
+    }
+
+    #[test]
+    fn what_passes_says_when_to_try_again() {
+        let retry_after = |kind| Problem::new(kind, "text").with_retry_after(41).retry_after();
+        assert_eq!(retry_after(Kind::RateLimited), Some(41));
+        assert_eq!(retry_after(Kind::VolumeExceeded), Some(41));
+        assert_eq!(retry_after(Kind::InvalidQuery), None);
+        assert_eq!(Problem::ours(Kind::DatabaseUnavailable, "text").retry_after(), Some(1));
+        // At once is no answer to whoever is too fast.
+        assert_eq!(Problem::new(Kind::RateLimited, "text").with_retry_after(0).retry_after(), Some(1));
     }
 
     #[test]

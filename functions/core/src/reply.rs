@@ -28,6 +28,18 @@ impl Reply {
         Self::new(StatusCode::OK, "application/json", body.into_bytes())
     }
 
+    /// 201 with a JSON body.
+    pub fn created(body: &impl Serialize) -> Result<Self, Problem> {
+        Ok(Self { status: StatusCode::CREATED, ..Self::json(body)? })
+    }
+
+    /// 204, without a body.
+    pub fn no_content() -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        Self { status: StatusCode::NO_CONTENT, headers, body: Bytes::new() }
+    }
+
     /// A problem document.
     pub fn problem(problem: &Problem, request_id: &str) -> Self {
         let status = StatusCode::from_u16(problem.kind().status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -36,14 +48,16 @@ impl Reply {
         if let Some(seconds) = problem.retry_after() {
             reply.headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        // RFC 9110, 15.5.6.
-        if let Some(allowed) = problem.allowed().and_then(|method| HeaderValue::from_str(method.as_str()).ok()) {
-            reply.headers.insert(header::ALLOW, allowed);
-        }
         if status == StatusCode::UNAUTHORIZED {
             reply.headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        reply
+        reply.with_headers(problem.headers().clone())
+    }
+
+    /// Adds headers; a problem brings its own ([`Problem::with_headers`]).
+    pub fn with_headers(mut self, headers: HeaderMap) -> Self {
+        self.headers.extend(headers);
+        self
     }
 
     fn new(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Self {
@@ -51,5 +65,37 @@ impl Reply {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         Self { status, headers, body: body.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::Method;
+
+    fn headers() -> HeaderMap {
+        [(header::AGE, HeaderValue::from(7))].into_iter().collect()
+    }
+
+    #[test]
+    fn headers_go_on_what_succeeds_and_on_what_does_not() {
+        let success = Reply::json_text("{}".to_owned()).with_headers(headers());
+        let problem = Problem::new(Kind::RateLimited, "text").with_retry_after(41).with_headers(headers());
+        let failure = Reply::problem(&problem, "0");
+        for (reply, content_type) in [(&success, "application/json"), (&failure, "application/problem+json")] {
+            assert_eq!(reply.headers[header::AGE], "7");
+            assert_eq!(reply.headers[header::CONTENT_TYPE], content_type);
+            assert_eq!(reply.headers[header::CACHE_CONTROL], "no-store");
+        }
+        assert_eq!(
+            (failure.status, &failure.headers[header::RETRY_AFTER]),
+            (StatusCode::TOO_MANY_REQUESTS, &"41".parse().unwrap())
+        );
+    }
+
+    #[test]
+    fn a_method_that_is_not_there_names_the_one_that_is() {
+        let reply = Reply::problem(&Problem::method_not_allowed(&[Method::PUT]), "0");
+        assert_eq!(reply.headers[header::ALLOW], "PUT");
     }
 }

@@ -38,6 +38,8 @@ const RULES: &[Rule] = &[
     rule("TH007", Kind::UnknownTimeZone),
     rule("TH008", Kind::TooManyMonths),
     rule("TH015", Kind::UnknownOrganization),
+    rule("TH020", Kind::UnknownApiKey),
+    rule("TH021", Kind::TooManyApiKeys),
     rule("57014", Kind::DatabaseSlow),        // statement_timeout
     rule("55P03", Kind::DatabaseSlow),        // lock_timeout
     rule("25P03", Kind::DatabaseSlow),        // idle_in_transaction_session_timeout
@@ -57,6 +59,11 @@ pub fn kind(error: &ServerError) -> (Kind, bool) {
     (rule.map_or(Kind::Internal, |rule| rule.kind), error.code.starts_with("TH"))
 }
 
+/// Whether the statement was given up for the sake of others: a serialization failure or a deadlock.
+pub fn is_of_concurrency(error: &ServerError) -> bool {
+    ["40001", "40P01"].contains(&error.code.as_str())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +75,14 @@ mod tests {
     #[test]
     fn our_own_codes_speak_to_the_client() {
         assert_eq!(kind(&error("TH004")), (Kind::UnknownStore, true));
+    }
+
+    #[test]
+    fn only_two_codes_are_worth_the_same_statement_again() {
+        assert!(is_of_concurrency(&error("40P01")) && is_of_concurrency(&error("40001")));
+        for code in ["40002", "40003", "40000", "55P03", "57014", "25006", "TH001"] {
+            assert!(!is_of_concurrency(&error(code)), "{code}");
+        }
     }
 
     #[test]

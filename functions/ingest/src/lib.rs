@@ -1,24 +1,25 @@
-//! `POST /v1/events`: stores send what happened; each event counts once, however often it is sent.
+//! `/v1/events`: stores send what happened; each event counts once, however often it is sent. What was rejected is kept in a
+//! quarantine, what was wrong is corrected, and every correction is on record.
 //!
-//! With `?on_conflict=replace` events that are there already take the values they are sent with now.
+//! | route | |
+//! | --- | --- |
+//! | `POST /v1/events` | [`events`] |
+//! | `POST /v1/events/delete`, `GET /v1/events/changes` | [`corrections`] |
+//! | `GET /v1/events/quarantine`, `POST …/replay`, `POST …/discard` | [`quarantine`] |
 //!
-//! Called with `Authorization: Bearer` an access token (members and up) or an API key (`events:write`). Runs
-//! `api.ingest_events`, and answers after the commit.
-//!
-//! ```text
-//! curl http://127.0.0.1:3000/v1/events -H "Authorization: Bearer $KEY" -H "Content-Type: application/json" \
-//!   -d '{"id": "order-1001", "metric": "revenue", "value": "129.90", "currency": "USD", "recorded_at": "2026-11-22T07:00:00Z"}'
-//! ```
+//! Called with `Authorization: Bearer` an access token (members and up) or an API key (`events:write`).
 
-use http::Method;
+mod corrections;
+mod events;
+mod quarantine;
+
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
+use spin_sdk::pg::ParameterValue;
 use tally_core::door::http::{Incoming, Outgoing, serve};
-use tally_core::door::{authority, postgres, variable};
-use tally_core::events::{Batch, Columns, MAX_BODY_BYTES, OnConflict};
+use tally_core::door::{postgres, variable};
 use tally_core::problem::{Kind, Problem};
 use tally_core::reply::Reply;
-use tally_core::statements;
 
 #[http_service]
 async fn handle(request: Request) -> Outgoing {
@@ -27,35 +28,19 @@ async fn handle(request: Request) -> Outgoing {
 
 async fn route(request: &mut Incoming) -> Result<Reply, Problem> {
     match request.path() {
-        "/v1/events" => ingest(request).await,
-        _ => Err(Problem::new(Kind::NotFound, "Events are sent to /v1/events.")),
+        "/v1/events" => events::ingest(request).await,
+        "/v1/events/delete" => corrections::delete(request).await,
+        "/v1/events/changes" => corrections::list(request).await,
+        "/v1/events/quarantine" => quarantine::list(request).await,
+        "/v1/events/quarantine/replay" => quarantine::replay(request).await,
+        "/v1/events/quarantine/discard" => quarantine::discard(request).await,
+        _ => Err(Problem::new(
+            Kind::NotFound,
+            "There are /v1/events, and under it /delete, /changes, /quarantine, /quarantine/replay and /quarantine/discard.",
+        )),
     }
 }
 
-async fn ingest(request: &mut Incoming) -> Result<Reply, Problem> {
-    request.require_method(&Method::POST)?;
-    let authority = authority(request.headers()).await?;
-    let on_conflict = OnConflict::from_query(request.query())?;
-    request.require_json()?;
-    let body = request.read(MAX_BODY_BYTES).await?;
-    let mut batch = Batch::read(&body)?;
-    drop(body);
-
-    let Columns { ids, metrics, store_ids, values, currencies, recorded_at, sources, dimensions } =
-        batch.take_columns();
-    let parameters = vec![
-        authority.into_json().into(),
-        ids.into(),
-        metrics.into(),
-        store_ids.into(),
-        values.into(),
-        currencies.into(),
-        recorded_at.into(),
-        sources.into(),
-        dimensions.into(),
-        on_conflict.name().to_owned().into(),
-    ];
-    let stored = postgres::LONG.call(&variable("database_url").await?, statements::INGEST_EVENTS, parameters).await?;
-    let stored = serde_json::from_str(&stored).map_err(|error| Problem::ours(Kind::Internal, error))?;
-    Reply::json(&batch.receipt(stored))
+async fn call(statement: &str, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
+    postgres::LONG.call(&variable("database_url").await?, statement, parameters).await
 }

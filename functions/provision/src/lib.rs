@@ -7,7 +7,7 @@
 use http::Method;
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
-use tally_core::door::http::{Incoming, Outgoing, serve};
+use tally_core::door::http::{Incoming, Outgoing, serve_hook};
 use tally_core::door::{postgres, variable};
 use tally_core::identity::MAX_BODY_BYTES;
 use tally_core::identity::person::Person;
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 #[http_service]
 async fn handle(request: Request) -> Outgoing {
-    serve("provision", request, Reply::problem, user_created).await
+    serve_hook("provision", request, Reply::problem, user_created).await
 }
 
 async fn user_created(request: &mut Incoming) -> Result<Reply, Problem> {

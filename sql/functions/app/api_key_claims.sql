@@ -34,6 +34,7 @@ begin
   return jsonb_strip_nulls(jsonb_build_object(
     'org_id', v_key.org_id,
     'user_role', 'api_key',
+    'api_key_id', v_key.id,
     'scopes', to_jsonb(v_key.scopes),
     'store_id', v_key.store_id
   ));

@@ -36,6 +36,6 @@ $$;
 
 comment on function app.assume_authority(text) is
   'Sets request.jwt.claims for this transaction from what the HTTP function verified';
-grant execute on function app.assume_authority(text) to tally_ingest, tally_query;
+grant execute on function app.assume_authority(text) to tally_ingest, tally_query, tally_token_hook;
 
 reset role;

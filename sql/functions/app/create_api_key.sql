@@ -1,7 +1,10 @@
--- Makes an API key and answers the key itself, which is kept nowhere: only its hash is.
+-- Makes an API key and answers the key itself, which is kept nowhere: only its hash is. For back ends, which speak SQL;
+-- over HTTP the component makes the key (functions/core/src/api_key.rs), and both add it by app.add_api_key.
 --
 -- A key is tally_ and 32 characters of base 62 (190 random bits), and six more that are their CRC-32, so that a secret
 -- scanner can tell a key from anything alike without asking the server.
+--
+-- Errors: TH004, TH021 from app.add_api_key.
 
 set role tally_owner;
 
@@ -14,10 +17,9 @@ declare
   v_secret constant pg_catalog.text := app.random_base62(32);
   v_key constant pg_catalog.text := 'tally_' || v_secret || app.base62(app.crc32(v_secret), 6);
 begin
-  insert into public.api_keys (org_id, name, key_hash, prefix, scopes, store_id, created_by)
-  values (
-    p_org_id, p_name, encode(sha256(convert_to(v_key, 'UTF8')), 'hex'), left(v_key, 12), p_scopes, p_store_id,
-    app.user_id()
+  perform app.add_api_key(
+    p_org_id, gen_random_uuid(), encode(sha256(convert_to(v_key, 'UTF8')), 'hex'), left(v_key, 12), p_name, p_scopes,
+    p_store_id, null
   );
   return v_key;
 end

@@ -4,13 +4,15 @@
 set role tally_owner;
 
 create or replace function app.day_start(p_day date, p_zone text) returns timestamptz
-  language sql stable parallel safe set search_path = ''
+  language plpgsql stable parallel safe set search_path = ''
 as $$
-  select case
+begin
+  return case
     when ((p_day::timestamp at time zone p_zone) - interval '1 hour') at time zone p_zone >= p_day::timestamp
     then (p_day::timestamp at time zone p_zone) - interval '1 hour'
     else p_day::timestamp at time zone p_zone
-  end
+  end;
+end
 $$;
 
 comment on function app.day_start(date, text) is 'The first instant of a local day';

@@ -12,6 +12,6 @@ as $$
 $$;
 
 comment on function app.iso_instant(timestamptz, text) is 'An instant in local time with its offset';
-grant execute on function app.iso_instant(timestamptz, text) to tally_query;
+grant execute on function app.iso_instant(timestamptz, text) to tally_query, tally_token_hook;
 
 reset role;

@@ -9,6 +9,7 @@
 --   months_made, making_busy        partitions made; true where somebody else is making one and has not come to an end
 --   months_dropped, dropping_busy   partitions dropped whole; the one that it could not get hold of
 --   events_purged                   raw events deleted because the plan does not keep their month
+--   changes_purged                  records of changes from before the months that the plan keeps
 --   organizations_closed, organizations_busy
 --                                   how many had months closed or stores settled; how many had batches under way
 --   stores_cleaned, store_events_deleted, store_rollups_deleted
@@ -29,13 +30,14 @@ declare
   v_report pg_catalog.jsonb := jsonb_build_object(
     'months_made', '[]'::pg_catalog.jsonb, 'making_busy', false,
     'months_dropped', '[]'::pg_catalog.jsonb, 'dropping_busy', '[]'::pg_catalog.jsonb,
-    'events_purged', 0, 'organizations_closed', 0, 'organizations_busy', 0,
+    'events_purged', 0, 'changes_purged', 0, 'organizations_closed', 0, 'organizations_busy', 0,
     'stores_cleaned', 0, 'store_events_deleted', 0, 'store_rollups_deleted', 0, 'again', true
   );
   v_lock_timeout constant pg_catalog.text := current_setting('lock_timeout');
   v_made pg_catalog.text[];
   v_months pg_catalog.jsonb;
   v_events pg_catalog.jsonb;
+  v_changes pg_catalog.int4;
   v_stores pg_catalog.jsonb;
   v_closed pg_catalog.jsonb;
 begin
@@ -64,16 +66,22 @@ begin
   end if;
 
   v_events := app.purge_events(p_max_rows, p_max_organizations);
-  v_stores := app.purge_stores(p_max_rows - (v_events ->> 'events')::integer, p_max_organizations);
+  perform app.purge_usage();
+  v_changes := app.purge_changes(p_max_rows - (v_events ->> 'events')::pg_catalog.int4);
+  v_stores := app.purge_stores(
+    p_max_rows - (v_events ->> 'events')::pg_catalog.int4 - v_changes, p_max_organizations
+  );
   v_closed := app.close_organizations(p_max_organizations);
   return v_report || jsonb_build_object(
     'events_purged', v_events -> 'events',
+    'changes_purged', v_changes,
     'organizations_closed', v_closed -> 'closed',
     'organizations_busy', v_closed -> 'busy',
     'stores_cleaned', v_stores -> 'stores',
     'store_events_deleted', v_stores -> 'events',
     'store_rollups_deleted', v_stores -> 'rollups',
-    'again', (v_events ->> 'more')::boolean or (v_stores ->> 'more')::boolean or (v_closed ->> 'closed')::integer > 0
+    'again', (v_events ->> 'more')::boolean or (v_stores ->> 'more')::boolean or v_changes > 0
+      or (v_closed ->> 'closed')::integer > 0
   );
 end
 $$;

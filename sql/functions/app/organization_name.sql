@@ -1,6 +1,7 @@
--- What to call the organization of a new user: the company, else the person's organization, else the host of their address if
--- it is not one where anybody can have an address, else the mailbox's organization, else just somebody's. Providers leave the names of what people enter at sign-up to the application, so several are looked at;
--- what is not text is no name. Without the control characters and outer spaces that no name has.
+-- What to call the organization of a new user: the company, else the person's organization, else the host of their
+-- address if it is not one where anybody can have an address, else the mailbox's organization, else just somebody's.
+-- Providers leave the names of what people enter at sign-up to the application, so several are looked at; what is not
+-- text is no name. Without the control characters and outer spaces that no name has.
 
 set role tally_owner;
 
@@ -31,7 +32,8 @@ as $$
             (8, true, case when strpos(p_email, '@') > 0 then to_jsonb(split_part(p_email, '@', 1)) end)
         ) as s (rank, is_person, entered),
         lateral (select regexp_replace(s.entered #>> '{}', '[\u0001-\u001f\u007f-\u009f]', '', 'g')) as c (visible),
-        lateral (select regexp_replace(c.visible, '^[\s\u00a0\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]+|[\s\u00a0\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]+$', '', 'g')) as t (name)
+        lateral (select '[\s\u00a0\u2000-\u200b\u2028\u2029\u202f\u205f\u3000\ufeff]+') as b (blanks),
+        lateral (select regexp_replace(c.visible, '^' || b.blanks || '|' || b.blanks || '$', '', 'g')) as t (name)
         where jsonb_typeof(s.entered) = 'string' and t.name <> ''
         order by s.rank
         limit 1

@@ -30,7 +30,7 @@ begin
     where e.recorded_at = any (v_times)
       and (e.metric_key, e.value, e.currency, e.dimensions)
         is distinct from (u.metric_key, u.value, u.currency, u.dimensions)
-    -- The order of api.ingest_events, in which others insert and lock.
+    -- The order of app.store_events, in which others insert and lock.
     order by u.store_id, u.source collate "C", u.event_id collate "C", u.recorded_at
     for no key update of e
   ) as l;

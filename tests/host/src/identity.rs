@@ -57,11 +57,13 @@ impl Identity {
 
     /// A signed webhook, ready to send.
     pub fn webhook(&self, client: &Client, url: String, body: &Value) -> Result<RequestBuilder> {
-        let body = body.to_string();
+        self.webhook_text(client, url, body.to_string())
+    }
+
+    /// The same of a body as it is written.
+    pub fn webhook_text(&self, client: &Client, url: String, body: String) -> Result<RequestBuilder> {
         let request = client.post(url).header("content-type", "application/json");
-        let request =
-            self.sign_webhook(&body)?.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-        Ok(request.body(body))
+        Ok(with_headers(request, self.sign_webhook(&body)?).body(body))
     }
 
     /// Signs an access token.
@@ -139,6 +141,14 @@ impl User {
 /// What stands above each hook's payload.
 pub fn metadata(hook: &str) -> Value {
     json!({"uuid": Uuid::new_v4(), "time": jiff::Timestamp::now().to_string(), "name": hook, "ip_address": "127.0.0.1"})
+}
+
+/// A request with these headers besides.
+pub fn with_headers<N: AsRef<str>>(
+    request: RequestBuilder,
+    headers: impl IntoIterator<Item = (N, String)>,
+) -> RequestBuilder {
+    headers.into_iter().fold(request, |request, (name, value)| request.header(name.as_ref(), value))
 }
 
 /// Sends a request that must succeed; answers the body.

@@ -14,6 +14,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::process::{Child, ChildStdin};
 use tokio::sync::watch;
@@ -169,6 +170,16 @@ impl Watched {
         let mut ended = self.ended.clone();
         let code = ended.wait_for(Option::is_some).await;
         code.ok().and_then(|code| *code).unwrap_or(-1)
+    }
+
+    /// Kills the process at once, as a crash would, and with it the watcher and whatever it started; the folder stays.
+    pub async fn kill(&self) -> Result<()> {
+        let watcher =
+            self.watcher.id().and_then(|id| Pid::from_raw(id.cast_signed())).context("the watcher is gone")?;
+        // The watcher leads the group.
+        kill_process_group(watcher, Signal::KILL).context("cannot kill the process")?;
+        self.wait_ended().await;
+        Ok(())
     }
 
     /// Stops the process and waits for its watcher, which removes the folder too.

@@ -41,17 +41,30 @@ pub async fn set_role_passwords(database_url: &str, secrets: &Secrets) -> Result
     Ok(connection.close().await?)
 }
 
+/// The bundle's variables that say whom to trust.
+fn identity_variables(secrets: &Secrets) -> [(&'static str, &str); 4] {
+    [
+        ("webhook_secrets", &secrets.webhook_secret),
+        ("jwt_secret", &secrets.jwt_secret),
+        ("jwt_issuer", LOCAL_ISSUER),
+        ("jwt_audience", LOCAL_AUDIENCE),
+    ]
+}
+
+/// Whether the functions could use these secrets, which they would say only in a request.
+pub fn check(secrets: &Secrets) -> Result<()> {
+    let variables = BTreeMap::from(identity_variables(secrets));
+    Ok(tally_core::settings::check(|name| variables.get(name).copied())?)
+}
+
 /// The bundle's variables for the database behind `database_url`.
 pub fn variables(database_url: &str, secrets: &Secrets) -> Result<BTreeMap<String, String>> {
     let owner = Url::parse(database_url).context("the database URL")?;
-    let mut variables = BTreeMap::from([
-        ("database_host".to_owned(), owner.host_str().context("the database URL names no host")?.to_owned()),
-        ("database_port".to_owned(), owner.port().unwrap_or(5432).to_string()),
-        ("webhook_secrets".to_owned(), secrets.webhook_secret.clone()),
-        ("jwt_secret".to_owned(), secrets.jwt_secret.clone()),
-        ("jwt_issuer".to_owned(), LOCAL_ISSUER.to_owned()),
-        ("jwt_audience".to_owned(), LOCAL_AUDIENCE.to_owned()),
-    ]);
+    let mut variables: BTreeMap<String, String> =
+        identity_variables(secrets).into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+    let host = owner.host_str().context("the database URL names no host")?;
+    variables.insert("database_host".to_owned(), host.to_owned());
+    variables.insert("database_port".to_owned(), owner.port().unwrap_or(5432).to_string());
     for (role, variable) in URL_VARIABLES {
         let password = secrets.role_passwords.get(role).with_context(|| format!("{role} has no password"))?;
         let mut url = owner.clone();
@@ -78,6 +91,19 @@ mod tests {
         assert_eq!(variables["database_port"], "5433");
         assert_eq!(variables.len(), 10);
         assert!(variables.values().all(|value| !value.contains("owner")));
+    }
+
+    #[test]
+    fn secrets_that_the_functions_would_refuse_are_told() {
+        let secrets = Secrets::random().unwrap();
+        check(&secrets).unwrap();
+        let short = Secrets { webhook_secret: "v1,whsec_c2hvcnQ=".to_owned(), ..secrets.clone() };
+        let weak = Secrets { jwt_secret: "hunter2".to_owned(), ..secrets.clone() };
+        let none = Secrets { jwt_secret: String::new(), ..secrets };
+        for (secrets, told) in [(short, "`webhook_secrets`"), (weak, "`jwt_secret`"), (none, "`jwt_secret`")] {
+            let error = format!("{:#}", check(&secrets).unwrap_err());
+            assert!(error.contains(told) && !error.contains("hunter2") && !error.contains("c2hvcnQ"), "{error}");
+        }
     }
 
     #[test]

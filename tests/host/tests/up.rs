@@ -12,6 +12,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
+use tally_host::secrets::Secrets;
 use tokio::runtime::Runtime;
 
 const README: &str = include_str!("../../../README.md");
@@ -132,4 +133,28 @@ fn a_newcomer_gets_what_readme_says() {
     assert_eq!(receipt["duplicates"], 1, "{receipt}");
     assert_eq!(same["series"], answer["series"]);
     again.stop();
+}
+
+#[test]
+fn a_secret_that_the_functions_would_refuse_stops_the_start() {
+    let bad = [("webhook_secret", "v1,whsec_c2hvcnQ=", "`webhook_secrets`"), ("jwt_secret", "hunter2", "`jwt_secret`")];
+    for (name, text, told) in bad {
+        for verb in [&["db"][..], &["up", "--listen", "127.0.0.1:0"]] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("secrets.json");
+            let mut secrets = serde_json::to_value(Secrets::random().unwrap()).unwrap();
+            secrets[name] = text.into();
+            std::fs::write(&file, secrets.to_string()).unwrap();
+            let mut command = Command::new(TALLY);
+            command.args(verb).arg("--data-dir").arg(folder.path());
+            let output = command.current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")).output().unwrap();
+            let complaint = String::from_utf8(output.stderr).unwrap();
+            assert!(!output.status.success(), "{verb:?} starts with {name}={text}");
+            assert!(complaint.contains(told) && complaint.contains("secrets.json"), "{complaint}");
+            assert!(!complaint.contains(text) && output.stdout.is_empty(), "{complaint}");
+            // Before anything else was started or made.
+            let left: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+            assert_eq!(left, [file]);
+        }
+    }
 }

@@ -35,6 +35,8 @@ async fn while_the_database_is_away_every_route_says_so() {
     let answer = ask(post(&bundle, "/v1/events", &acme.token, &events(&acme, 0))).await;
     answer.problem(503, "database-unavailable");
     ask(post(&bundle, "/v1/query", &acme.token, &question)).await.problem(503, "database-unavailable");
+    let key = json!({"name": "key", "scopes": ["events:write"]});
+    ask(post(&bundle, "/v1/api-keys", &acme.token, &key)).await.problem(503, "database-unavailable");
     let wile = User { id: Uuid::new_v4(), email: "w@acme.example".to_owned(), company: "Acme".to_owned() };
     let body = json!({"metadata": metadata("after-user-created"), "user": wile.record()});
     let hook = bundle.identity.webhook(&bundle.client, bundle.url("/hooks/user-created"), &body).unwrap();

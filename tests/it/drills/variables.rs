@@ -59,3 +59,20 @@ async fn some_key_for_access_tokens_must_be_set() {
         assert!(!log.contains("hunter2"), "{log}");
     }
 }
+
+#[tokio::test]
+async fn organization_and_role_must_be_two_claims() {
+    for (organization, role, told) in
+        [("", "user_role", "empty"), ("org_id", "", "empty"), ("x", "x", "the same claim")]
+    {
+        let bundle = Bundle::with(|variables| {
+            variables.insert("jwt_org_claim".to_owned(), organization.to_owned());
+            variables.insert("jwt_role_claim".to_owned(), role.to_owned());
+        })
+        .await
+        .unwrap();
+        ask(bundle.client.get(bundle.url("/v1/metrics")).bearer_auth("x")).await.problem(500, "misconfigured");
+        let log = bundle.guest_log().join("\n");
+        assert!(log.contains("`jwt_org_claim` or `jwt_role_claim`") && log.contains(told), "{log}");
+    }
+}

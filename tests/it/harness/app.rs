@@ -2,26 +2,20 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::ffi::OsString;
-use std::fs;
-use std::net::TcpListener;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use reqwest::Client;
-use tally_host::process::{Watched, WatchedCommand, find_on_path, log_tail};
 use tally_host::spin::{self, Capture, Environment, GuestOutput, HostOptions, ReuseLimits, RunningHost};
-use tempfile::TempDir;
-use tokio::net::TcpStream;
 
+use super::host_process::HostProcess;
 use super::repository;
 
 const HTTP_LIMIT: Duration = Duration::from_secs(60);
-const START_LIMIT: Duration = Duration::from_secs(120);
 
 /// What is to be served, and how.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Setting {
     /// The `spin.toml`.
     pub(crate) manifest: PathBuf,
@@ -51,7 +45,7 @@ pub(crate) struct App {
 
 enum Server {
     Local { host: RunningHost, output: Capture },
-    Spin { _spin: Watched, folder: TempDir },
+    Apart(Box<HostProcess>),
 }
 
 /// Whether the tests run on a real Spin.
@@ -61,7 +55,17 @@ pub(crate) fn on_spin() -> bool {
 
 /// Serves as `TALLY_HOST` says.
 pub(crate) async fn start(setting: Setting) -> Result<App> {
-    if on_spin() { start_spin(&setting).await } else { start_local(setting).await }
+    if on_spin() { start_apart(setting).await } else { start_local(setting).await }
+}
+
+/// Serves in a process of its own, which can be killed.
+pub(crate) async fn start_apart(setting: Setting) -> Result<App> {
+    let process = HostProcess::start(setting).await?;
+    Ok(App {
+        base_url: format!("http://{}", process.address),
+        client: client()?,
+        server: Server::Apart(Box::new(process)),
+    })
 }
 
 /// Serves on the local host, whatever `TALLY_HOST` says.
@@ -85,10 +89,7 @@ impl App {
     pub(crate) fn guest_log(&self) -> Vec<String> {
         match &self.server {
             Server::Local { output, .. } => output.lines(),
-            Server::Spin { folder, .. } => {
-                let text = fs::read(spin_log(folder)).unwrap_or_default();
-                String::from_utf8_lossy(&text).lines().map(str::to_owned).collect()
-            }
+            Server::Apart(process) => process.log(),
         }
     }
 
@@ -99,64 +100,30 @@ impl App {
                 host.shutdown().await;
                 Ok(output)
             }
-            Server::Spin { .. } => bail!("no test asks how a real Spin shuts down"),
+            Server::Apart(_) => bail!("no test asks how a real Spin shuts down"),
         }
+    }
+
+    /// Kills the process that serves at once, as a crash would; [`App::restart`] brings it back.
+    pub(crate) async fn kill(&self) -> Result<()> {
+        match &self.server {
+            Server::Apart(process) => process.kill().await,
+            Server::Local { .. } => bail!("it serves in this process"),
+        }
+    }
+
+    /// Serves anew what was killed, at another address.
+    pub(crate) async fn restart(&mut self) -> Result<()> {
+        let process = match &self.server {
+            Server::Apart(process) => process.again().await?,
+            Server::Local { .. } => bail!("it serves in this process"),
+        };
+        self.base_url = format!("http://{}", process.address);
+        self.server = Server::Apart(Box::new(process));
+        Ok(())
     }
 }
 
 fn client() -> Result<Client> {
     Ok(Client::builder().timeout(HTTP_LIMIT).connect_timeout(HTTP_LIMIT).build()?)
-}
-
-fn spin_log(folder: &TempDir) -> PathBuf {
-    folder.path().join("spin.log")
-}
-
-async fn start_spin(setting: &Setting) -> Result<App> {
-    let folder = tempfile::tempdir()?;
-    let address = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?;
-    let environment = setting
-        .variables
-        .iter()
-        .map(|(name, value)| (format!("SPIN_VARIABLE_{}", name.to_ascii_uppercase()).into(), value.into()))
-        .collect();
-    let manifest = std::path::absolute(&setting.manifest)?;
-    let mut arguments: Vec<OsString> = vec!["up".into(), "-f".into(), manifest.into()];
-    arguments.extend(["--listen".into(), address.to_string().into()]);
-    arguments.extend(["--state-dir".into(), folder.path().join("state").into()]);
-    arguments.extend(["--log-dir".into(), folder.path().join("log").into()]);
-    arguments.extend(reuse_arguments(&setting.reuse).into_iter().map(Into::into));
-    let spin = Watched::spawn(&WatchedCommand {
-        program: find_on_path("spin").context("TALLY_HOST=spin, and there is no spin on PATH")?,
-        arguments,
-        environment,
-        log: spin_log(&folder),
-        stop_signal: "INT",
-        remove: None,
-        account: None,
-    })?;
-    let deadline = Instant::now() + START_LIMIT;
-    while TcpStream::connect(address).await.is_err() {
-        if spin.has_ended() || Instant::now() >= deadline {
-            bail!("spin did not start:\n{}", log_tail(&spin_log(&folder)));
-        }
-        tokio::time::sleep(Duration::from_millis(30)).await;
-    }
-    Ok(App { base_url: format!("http://{address}"), client: client()?, server: Server::Spin { _spin: spin, folder } })
-}
-
-/// The flags for the limits that are not Spin's own, which it keeps without being told.
-fn reuse_arguments(reuse: &ReuseLimits) -> Vec<String> {
-    let usual = ReuseLimits::default();
-    let mut arguments = Vec::new();
-    if reuse.requests != usual.requests {
-        arguments.push(format!("--max-instance-reuse-count={}", reuse.requests));
-    }
-    if reuse.concurrent_requests != usual.concurrent_requests {
-        arguments.push(format!("--max-instance-concurrent-reuse-count={}", reuse.concurrent_requests));
-    }
-    if reuse.idle_timeout != usual.idle_timeout {
-        arguments.push(format!("--idle-instance-timeout={}ms", reuse.idle_timeout.as_millis()));
-    }
-    arguments
 }

@@ -5,14 +5,14 @@ use std::ops::Deref;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr};
 use tally_host::database::{Cluster, ClusterOptions};
 use tally_host::identity::Identity;
 use tally_host::roles::variables;
 use tally_host::secrets::Secrets;
 use tally_host::spin::ReuseLimits;
 
-use super::app::{App, Setting, start};
+use super::app::{App, Setting, start, start_apart};
 use super::persona::Tenant;
 use super::test_run::{Database, first_database, prepare_template, repository, run};
 
@@ -69,36 +69,42 @@ impl Bundle {
     async fn with_reuse(reuse: ReuseLimits, change: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<Self> {
         let run = run().await?;
         let database = run.new_database().await?;
-        Self::serve(database.url.clone(), &run.secrets, reuse, change, Some(database), None).await
+        let (setting, identity) = compose(&database.url, &run.secrets, change)?;
+        let app = start(Setting { reuse, ..setting }).await?;
+        Ok(Self { database_url: database.url.clone(), identity, app, _database: Some(database), cluster: None })
+    }
+
+    /// Serves the bundle from a process of its own, to be killed and restarted.
+    pub(crate) async fn apart() -> Result<Self> {
+        let run = run().await?;
+        let database = run.new_database().await?;
+        let (setting, identity) = compose(&database.url, &run.secrets, |_| {})?;
+        let app = start_apart(setting).await?;
+        Ok(Self { database_url: database.url.clone(), identity, app, _database: Some(database), cluster: None })
     }
 
     /// Serves the bundle with a database server of its own, to be killed and restarted.
     pub(crate) async fn isolated() -> Result<Self> {
-        let run = run().await?;
-        let cluster = Cluster::start(ClusterOptions::Throwaway).await?;
-        prepare_template(&cluster, &run.secrets).await?;
-        let url = first_database(&cluster).await?;
-        Self::serve(url, &run.secrets, ReuseLimits::default(), |_| {}, None, Some(cluster)).await
+        Self::with_cluster(ClusterOptions::Throwaway, |_| {}).await
     }
 
-    async fn serve(
-        database_url: String,
-        secrets: &Secrets,
-        reuse: ReuseLimits,
-        change: impl FnOnce(&mut BTreeMap<String, String>),
-        database: Option<Database>,
-        cluster: Option<Cluster>,
-    ) -> Result<Self> {
-        let mut variables = variables(&database_url, secrets)?;
-        let identity = Identity {
-            webhook_secret: secrets.webhook_secret.clone(),
-            jwt_secret: variables["jwt_secret"].clone(),
-            issuer: variables["jwt_issuer"].clone(),
-            audience: variables["jwt_audience"].clone(),
-        };
-        change(&mut variables);
-        let app = start(Setting { reuse, ..Setting::new(repository().join("spin.toml"), variables) }).await?;
-        Ok(Self { database_url, identity, app, _database: database, cluster })
+    /// The same with other variables.
+    pub(crate) async fn isolated_with(change: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<Self> {
+        Self::with_cluster(ClusterOptions::Throwaway, change).await
+    }
+
+    /// The same with a server on which a commit is safe, to be crashed.
+    pub(crate) async fn durable() -> Result<Self> {
+        Self::with_cluster(ClusterOptions::Durable, |_| {}).await
+    }
+
+    async fn with_cluster(options: ClusterOptions, change: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<Self> {
+        let run = run().await?;
+        let cluster = Cluster::start(options).await?;
+        prepare_template(&cluster, &run.secrets).await?;
+        let database_url = first_database(&cluster).await?;
+        let (setting, identity) = compose(&database_url, &run.secrets, change)?;
+        Ok(Self { database_url, identity, app: start(setting).await?, _database: None, cluster: Some(cluster) })
     }
 
     /// The database server of an isolated bundle, to be disturbed while the bundle is used; keep it as long.
@@ -106,9 +112,35 @@ impl Bundle {
         self.cluster.take().context("this bundle shares its database server")
     }
 
+    /// Serves anew what was killed.
+    pub(crate) async fn restart(&mut self) -> Result<()> {
+        self.app.restart().await
+    }
+
     /// A connection to the database, as its owner.
     pub(crate) async fn database(&self) -> Result<PgConnection> {
         Ok(PgConnection::connect(&self.database_url).await?)
+    }
+
+    /// How many rows a table of the schema `public` has.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let query = AssertSqlSafe(format!("select count(*) from public.{table}"));
+        sqlx::query_scalar(query).fetch_one(&mut self.database().await.unwrap()).await.unwrap()
+    }
+
+    /// From now on the database refuses new organizations, with details that quote the row.
+    pub(crate) async fn refuse_organizations(&self) {
+        self.execute("alter table organizations add constraint organizations_test_check check (false) not valid").await;
+    }
+
+    /// Takes that back.
+    pub(crate) async fn take_organizations(&self) {
+        self.execute("alter table organizations drop constraint organizations_test_check").await;
+    }
+
+    /// Runs statements as the owner of the database.
+    pub(crate) async fn execute(&self, statements: impl SqlSafeStr) {
+        sqlx::raw_sql(statements).execute(&mut self.database().await.unwrap()).await.unwrap();
     }
 
     /// The full URL of a path.
@@ -120,4 +152,21 @@ impl Bundle {
     pub(crate) async fn tenant(&self, company: &str) -> Result<Tenant> {
         Tenant::found(self, company).await
     }
+}
+
+/// What to serve on a database, and who signs what it is called with.
+fn compose(
+    database_url: &str,
+    secrets: &Secrets,
+    change: impl FnOnce(&mut BTreeMap<String, String>),
+) -> Result<(Setting, Identity)> {
+    let mut variables = variables(database_url, secrets)?;
+    let identity = Identity {
+        webhook_secret: secrets.webhook_secret.clone(),
+        jwt_secret: variables["jwt_secret"].clone(),
+        issuer: variables["jwt_issuer"].clone(),
+        audience: variables["jwt_audience"].clone(),
+    };
+    change(&mut variables);
+    Ok((Setting::new(repository().join("spin.toml"), variables), identity))
 }

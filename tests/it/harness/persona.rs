@@ -62,6 +62,22 @@ impl Tenant {
         bundle.identity.mint(&claims)
     }
 
+    /// Another store of the organization.
+    pub(crate) async fn add_store(&self, bundle: &Bundle, timezone: &str) -> Result<String> {
+        let mut database = bundle.database().await?;
+        let store_id = sqlx::query_scalar(
+            "insert into public.stores (org_id, workspace_id, name, timezone, currency) \
+             values ($1::uuid, $2::uuid, $3, $3, 'USD') returning id::text",
+        )
+        .bind(&self.org_id)
+        .bind(&self.workspace_id)
+        .bind(timezone)
+        .fetch_one(&mut database)
+        .await?;
+        database.close().await?;
+        Ok(store_id)
+    }
+
     /// A new API key of the organization.
     pub(crate) async fn api_key(&self, bundle: &Bundle, scopes: &[&str], store_id: Option<&str>) -> Result<String> {
         let mut database = bundle.database().await?;

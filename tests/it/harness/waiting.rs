@@ -10,16 +10,36 @@ use tokio::time::{sleep, timeout};
 const LIMIT: Duration = Duration::from_secs(60);
 const WAITING: &str = "select count(*) from pg_stat_activity
     where datname = current_database() and backend_type = 'client backend' and wait_event_type = 'Lock'";
+const USED: &str = "select count(*) from pg_stat_activity
+    where datname = current_database() and usename like 'tally\\_%'";
+const STORED: &str = "select count(*) from public.metric_events";
 
 /// Waits until so many sessions of the database wait for a lock.
 pub(crate) async fn until_waiting(database_url: &str, sessions: usize) -> Result<()> {
-    let mut watcher = PgConnection::connect(database_url).await?;
     let expected = i64::try_from(sessions)?;
+    let watch = until(database_url, WAITING, |waiting| waiting >= expected);
+    watch.await.with_context(|| format!("there should be sessions that wait for a lock: {sessions}"))
+}
+
+/// Waits until the functions have no session left in the database, and so no statement under way.
+pub(crate) async fn until_unused(database_url: &str) -> Result<()> {
+    until(database_url, USED, |sessions| sessions == 0).await.context("the functions' sessions should end")
+}
+
+/// Waits until so many events are stored, for all to see.
+pub(crate) async fn until_stored(database_url: &str, events: usize) -> Result<()> {
+    let expected = i64::try_from(events)?;
+    until(database_url, STORED, |stored| stored >= expected).await.with_context(|| format!("no {events} events"))
+}
+
+/// Waits until the number that a query answers will do.
+async fn until(database_url: &str, query: &'static str, will_do: impl Fn(i64) -> bool) -> Result<()> {
+    let mut watcher = PgConnection::connect(database_url).await?;
     let watch = async {
-        while sqlx::query_scalar::<_, i64>(WAITING).fetch_one(&mut watcher).await? < expected {
+        while !will_do(sqlx::query_scalar(query).fetch_one(&mut watcher).await?) {
             sleep(Duration::from_millis(5)).await;
         }
-        Ok(())
+        Ok(watcher.close().await?)
     };
-    timeout(LIMIT, watch).await.with_context(|| format!("there should be sessions that wait for a lock: {sessions}"))?
+    timeout(LIMIT, watch).await?
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
+use tally_host::identity::now;
 use uuid::Uuid;
 
+use super::fixtures::text;
 use crate::answer::{Answer, ask};
 use crate::harness::Bundle;
 
@@ -21,13 +23,6 @@ fn event(user_id: Uuid, claims: &Value) -> Value {
            "authentication_method": "password"})
 }
 
-/// The claims that Supabase Auth gives, in the order and the form it writes them, but for what stands in `more`.
-fn claims_of_supabase(user_id: Uuid, more: &str) -> String {
-    format!(
-        r#"{{"iss":"https://x.supabase.co/auth/v1","sub":"{user_id}","aud":"authenticated","exp":1715690221,"iat":1715686621,"email":"","phone":"","app_metadata":{{}},"user_metadata":{{}},"role":"authenticated","aal":"aal1","amr":[{{"method":"password","timestamp":1715686621}}],"session_id":"8b34dcdd-9df1-4c10-850a-b3277c653040","is_anonymous":false{more}}}"#
-    )
-}
-
 /// The texts of an object's fields, sorted by name.
 fn fields(object: &str) -> BTreeMap<String, &RawValue> {
     serde_json::from_str(object).unwrap_or_else(|error| panic!("{error}: {object}"))
@@ -37,57 +32,100 @@ fn texts<'a>(fields: &'a BTreeMap<String, &'a RawValue>) -> BTreeMap<&'a str, &'
     fields.iter().map(|(name, value)| (name.as_str(), value.get())).collect()
 }
 
-async fn send_text(bundle: &Bundle, body: String) -> Answer {
-    let request = bundle.client.post(bundle.url(PATH)).header("content-type", "application/json");
-    let headers = bundle.identity.sign_webhook(&body).unwrap();
-    let request = headers.into_iter().fold(request, |request, (name, value)| request.header(name, value));
-    ask(request.body(body)).await
+/// An object with these fields, as they are written.
+fn object(fields: &BTreeMap<&str, &str>) -> String {
+    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{}:{value}", json!(name))).collect();
+    format!("{{{}}}", fields.join(","))
 }
 
 /// What the provider refuses an answer for lacking.
 const REQUIRED: [&str; 10] =
     ["aud", "exp", "iat", "sub", "email", "phone", "role", "aal", "session_id", "is_anonymous"];
 
+/// The ways to sign in, which claims they leave out, and which they have otherwise.
+type Variant = (&'static str, &'static [&'static str], &'static [(&'static str, &'static str)]);
+const OPTIONAL: &[&str] = &["nbf", "jti", "client_id", "scope"];
+const VARIANTS: [Variant; 7] = [
+    ("password", OPTIONAL, &[]),
+    ("oauth_provider/authorization_code", &[], &[]),
+    ("token_refresh", OPTIONAL, &[("aud", r#"["authenticated"]"#), ("email", r#""""#)]),
+    (
+        "mfa/phone",
+        OPTIONAL,
+        &[
+            ("aal", r#""aal2""#),
+            ("amr", r#"[{"method":"totp","timestamp":1},{"method":"sso/saml","timestamp":1,"provider":"x"}]"#),
+        ],
+    ),
+    ("passkey", &["iss"], &[("org_id", r#""22222222-2222-4222-8222-222222222222""#), ("user_role", r#""emperor""#)]),
+    (
+        "web3",
+        OPTIONAL,
+        &[
+            ("big", "123456789012345678901234567890"),
+            ("e", "1E+2"),
+            ("f", "1.10"),
+            ("x", r#"{"b":1,"a":[null, "\u00e9"]}"#),
+            ("é", r#""\/""#),
+        ],
+    ),
+    ("recovery", OPTIONAL, &[("user_metadata", r#"{"company":"Acme","n":1.0}"#)]),
+];
+
 #[tokio::test]
 async fn the_organization_goes_in_and_every_other_claim_stays_as_it_was_written() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();
-    let (org_id, role) = (format!(r#""{}""#, acme.org_id), r#""owner""#);
-    for (method, more) in [
-        ("password", ""),
-        ("token_refresh", r#","nbf":1715686621,"jti":"a","aud":["authenticated"]"#),
-        (
-            "mfa/phone",
-            r#","aal":"aal2","amr":[{"method":"totp","timestamp":1},{"method":"sso/saml","timestamp":1,"provider":"x"}]"#,
-        ),
-        ("oauth_provider/authorization_code", r#","client_id":"c1","scope":"openid email""#),
-        (
-            "web3",
-            r#","big":123456789012345678901234567890,"f":1.10,"e":1E+2,"x":{"b":1,"a":[null, "\u00e9"]},"é":"\/""#,
-        ),
-        ("passkey", r#","org_id":"22222222-2222-4222-8222-222222222222","user_role":"emperor""#),
-    ] {
-        let claims = claims_of_supabase(acme.user.id, more);
-        let user_id = acme.user.id;
-        let metadata = json!({"name": "customize-access-token", "uuid": Uuid::new_v4(), "ip_address": "1.2.3.4"});
-        let answer = send_text(
-            &bundle,
-            format!(
-                r#"{{"metadata":{metadata},"user_id":"{user_id}","claims":{claims},"authentication_method":"{method}"}}"#
-            ),
-        )
-        .await;
+    let event = text("supabase_access_token");
+    let (event, claims) = (fields(&event), fields(fields(&event)["claims"].get()));
+    let (user_id, org_id) = (json!(acme.user.id).to_string(), json!(acme.org_id).to_string());
+    for (method, left_out, replaced) in VARIANTS {
+        let mut given = texts(&claims);
+        given.insert("sub", &user_id);
+        given.retain(|name, _| !left_out.contains(name));
+        given.extend(replaced.iter().copied());
+        let (method, given_text) = (json!(method).to_string(), object(&given));
+        let mut asked = texts(&event);
+        asked.extend([("user_id", &*user_id), ("claims", &given_text), ("authentication_method", &method)]);
+
+        let answer = ask(bundle.identity.webhook_text(&bundle.client, bundle.url(PATH), object(&asked)).unwrap()).await;
         // The type exactly: with any other the provider drops the answer.
         assert_eq!((answer.status, &answer.headers["content-type"]), (200, &"application/json".parse().unwrap()));
         let outer = fields(&answer.text);
         assert_eq!(outer.keys().collect::<Vec<_>>(), ["claims"], "{}", answer.text);
-        let (given, got) = (fields(&claims), fields(outer["claims"].get()));
-        let mut expected = texts(&given);
-        expected.insert("org_id", &org_id);
-        expected.insert("user_role", role);
+        let got = fields(outer["claims"].get());
+        let mut expected = given.clone();
+        expected.extend([("org_id", &*org_id), ("user_role", r#""owner""#)]);
         assert_eq!(texts(&got), expected);
         assert!(REQUIRED.iter().all(|name| got.contains_key(*name)), "{}", answer.text);
     }
+}
+
+#[tokio::test]
+async fn a_provider_whose_ids_are_no_uuids_is_answered_of_the_same_user() {
+    let bundle = Bundle::start().await.unwrap();
+    let (clerk, told) = ("user_29w83sxmDNGwOuEthce5gg56FcC", text("clerk_user_created"));
+    let user_created = bundle.url("/hooks/user-created");
+    ask(bundle.identity.webhook_text(&bundle.client, user_created, told).unwrap()).await.ok();
+    let asked = |user_id: &str| json!({"user_id": user_id, "claims": {"email": "wile@acme.example"}});
+    let claims = send(&bundle, &asked(clerk)).await.ok()["claims"].clone();
+    assert_eq!(bundle.count("organizations").await, 1, "the webhook's organization is the token's");
+    let token = |sub: &str, claims: &Value| {
+        let identity = &bundle.identity;
+        let token = json!({"iss": identity.issuer, "aud": identity.audience, "exp": now() + 60, "sub": sub,
+                           "org_id": claims["org_id"], "user_role": claims["user_role"]});
+        bundle.identity.mint(&token).unwrap()
+    };
+    ask(bundle.client.get(bundle.url("/v1/metrics")).bearer_auth(token(clerk, &claims))).await.ok();
+
+    // Of whom no webhook ever told.
+    let missed = "user_of_whom_nobody_told";
+    for _ in 0..2 {
+        let claims = send(&bundle, &asked(missed)).await.ok()["claims"].clone();
+        assert_eq!(claims["user_role"], "owner");
+        ask(bundle.client.get(bundle.url("/v1/metrics")).bearer_auth(token(missed, &claims))).await.ok();
+    }
+    assert_eq!(bundle.count("organizations").await, 2);
 }
 
 #[tokio::test]
@@ -189,8 +227,7 @@ async fn a_sign_up_that_waits_for_its_token_gets_one() {
 async fn a_sign_up_that_fails_to_provision_still_gets_a_token() {
     let bundle = Bundle::start().await.unwrap();
     let mut owner = bundle.database().await.unwrap();
-    let forbid = "alter table organizations add constraint organizations_test_check check (false) not valid";
-    sqlx::raw_sql(forbid).execute(&mut owner).await.unwrap();
+    bundle.refuse_organizations().await;
     let user_id = Uuid::new_v4();
     let body = event(user_id, &json!({"sub": user_id}));
     assert_eq!(send(&bundle, &body).await.ok(), json!({"claims": {"sub": user_id}}));
@@ -200,8 +237,7 @@ async fn a_sign_up_that_fails_to_provision_still_gets_a_token() {
         .unwrap();
     assert_eq!(failed, user_id);
 
-    let allow = "alter table organizations drop constraint organizations_test_check";
-    sqlx::raw_sql(allow).execute(&mut owner).await.unwrap();
+    bundle.take_organizations().await;
     assert_eq!(send(&bundle, &body).await.ok()["claims"]["user_role"], "owner");
 }
 
@@ -210,7 +246,14 @@ async fn errors_come_in_the_form_the_provider_reads() {
     let bundle = Bundle::start().await.unwrap();
     let unsigned = bundle.client.post(bundle.url(PATH)).json(&json!({}));
     ask(unsigned).await.hook_error(401);
-    for body in [json!({}), json!([]), json!({"user_id": "7", "claims": {}}), json!({"user_id": Uuid::new_v4()})] {
+    for body in [
+        json!({}),
+        json!([]),
+        json!({"user_id": 7, "claims": {}}),
+        json!({"user_id": "", "claims": {}}),
+        json!({"user_id": "x".repeat(256), "claims": {}}),
+        json!({"user_id": Uuid::new_v4()}),
+    ] {
         send(&bundle, &body).await.hook_error(400);
     }
     let large = event(Uuid::new_v4(), &json!({"x": "x".repeat(300 * 1024)}));

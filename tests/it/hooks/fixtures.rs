@@ -12,14 +12,8 @@ pub(super) fn text(name: &str) -> String {
 }
 
 /// A fixture, to be changed.
-pub(super) fn fixture(name: &str) -> Value {
+pub(crate) fn fixture(name: &str) -> Value {
     serde_json::from_str(&text(name)).unwrap()
-}
-
-/// How many rows a table has.
-pub(super) async fn count(bundle: &Bundle, table: &str) -> i64 {
-    let query = format!("select count(*) from public.{table}");
-    sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_one(&mut bundle.database().await.unwrap()).await.unwrap()
 }
 
 /// The users who own an organization, and what it is called.

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 use tally_core::identity::user_id::user_id;
-use tally_host::identity::now;
+use tally_host::identity::{now, with_headers};
 
-use super::fixtures::{count, fixture, owners};
+use super::fixtures::{fixture, owners};
 use crate::answer::{Answer as Reply, ask};
 use crate::harness::{Answer, Bundle, KeyServer, SigningKey};
 use crate::host::until;
+use crate::senders::post_jwt;
 
 const PATH: &str = "/hooks/user-created";
 const USER: &str = "kp_3a7c1f0e5d2b4c6f8a9b0c1d2e3f4a5b";
@@ -27,9 +28,8 @@ async fn bundle(server: &KeyServer) -> Bundle {
     .unwrap()
 }
 
-async fn send(bundle: &Bundle, body: impl Into<reqwest::Body>) -> Reply {
-    let request = bundle.client.post(bundle.url(PATH)).header("content-type", "application/jwt");
-    ask(request.header("webhook-id", "whe_1").body(body)).await
+async fn send(bundle: &Bundle, jwt: impl Into<String>) -> Reply {
+    ask(post_jwt(bundle, jwt.into())).await
 }
 
 fn event_with(name: &str, value: Value) -> Value {
@@ -79,7 +79,7 @@ async fn other_events_make_nothing() {
         let answer = send(&bundle, key.mint(&event_with(name, value)).unwrap()).await;
         answer.problem(400, "malformed-body");
     }
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
 }
 
 #[tokio::test]
@@ -96,12 +96,12 @@ async fn an_access_token_is_no_webhook_and_a_webhook_no_access_token() {
     let event = fixture("kinde_user_created");
     let typed = Header { typ: Some("at+jwt".to_owned()), ..key.header() };
     send(&bundle, key.mint_with(&typed, &event).unwrap()).await.problem(401, "invalid-signature");
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
 
     let webhook = key.mint(&event).unwrap();
     ask(bundle.client.get(bundle.url("/v1/me")).bearer_auth(&webhook)).await.problem(401, "invalid-token");
     send(&bundle, webhook).await.ok();
-    assert_eq!(count(&bundle, "organizations").await, 1);
+    assert_eq!(bundle.count("organizations").await, 1);
 }
 
 #[tokio::test]
@@ -142,14 +142,14 @@ async fn forged_webhooks_make_nothing() {
     // What another sender is authenticated by does not vouch for a JWT, nor the type of a body for JSON.
     let signed = bundle.identity.sign_webhook(&event.to_string()).unwrap();
     for kind in ["application/jwt", "application/json"] {
-        let mut request = bundle.client.post(bundle.url(PATH)).header("content-type", kind);
-        request = signed.iter().fold(request, |request, (name, value)| request.header(*name, value));
+        let request = bundle.client.post(bundle.url(PATH)).header("content-type", kind);
+        let request = with_headers(request, signed.clone());
         let body = if kind == "application/jwt" { event.to_string() } else { good.clone() };
         ask(request.body(body)).await.problem(401, "invalid-signature");
     }
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
     send(&bundle, good).await.ok();
-    assert_eq!(count(&bundle, "organizations").await, 1);
+    assert_eq!(bundle.count("organizations").await, 1);
 }
 
 #[tokio::test]
@@ -160,10 +160,10 @@ async fn while_the_keys_cannot_be_had_the_sender_tries_again() {
     let webhook = key.mint(&fixture("kinde_user_created")).unwrap();
     // With its Retry-After.
     send(&bundle, webhook.clone()).await.problem(503, "keys-unavailable");
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
     server.answer(Answer::keys(&[key.public().unwrap()]));
     until("the webhook is taken", async || send(&bundle, webhook.clone()).await.status == 200).await;
-    assert_eq!(count(&bundle, "organizations").await, 1);
+    assert_eq!(bundle.count("organizations").await, 1);
 }
 
 #[tokio::test]

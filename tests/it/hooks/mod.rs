@@ -1,8 +1,9 @@
 //! The identity provider's hooks.
 
 mod access_token;
-mod fixtures;
+pub(crate) mod fixtures;
 mod kinde;
 mod official_libraries;
 mod providers;
+mod signed_trigger;
 mod user_created;

@@ -10,19 +10,22 @@ use std::sync::LazyLock;
 use anyhow::{Context as _, Result, anyhow, ensure};
 use reqwest::RequestBuilder;
 use serde_json::json;
-use tally_host::identity::now;
+use tally_host::identity::{now, with_headers};
 use tally_host::packages::install_npm;
 use tally_host::process::find_on_path;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
-use super::fixtures::{count, text};
+use super::fixtures::text;
 use crate::answer::ask;
 use crate::harness::{Bundle, repository};
 
 const PATH: &str = "/hooks/user-created";
 const LIBRARIES: [&str; 2] = ["standardwebhooks", "svix"];
 const OLD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// Major and minor.
+type Version = (u32, u32);
 
 /// A language whose libraries sign.
 #[derive(Debug, Clone, Copy)]
@@ -32,19 +35,33 @@ enum Language {
 }
 
 impl Language {
-    /// Whether this machine has it; says so in the test's output where not.
-    fn is_here(self) -> bool {
-        let (program, installer) = match self {
-            Self::Node => ("node", find_on_path("npm").is_some()),
-            Self::Python => ("python3", has_pip()),
-        };
-        let is_here = find_on_path(program).is_some() && installer;
-        if !is_here {
-            // Past the test harness, which shows nothing of tests that pass.
-            let told = writeln!(stderr(), "passed over: this machine has no {program} with its package installer");
-            told.expect("standard error is open");
+    /// Its program, and the least version of it that the pinned libraries and their installer take.
+    fn program(self) -> (&'static str, Version) {
+        match self {
+            Self::Node => ("node", (18, 0)),
+            Self::Python => ("python3", (3, 11)),
         }
-        is_here
+    }
+
+    /// Whether this machine has it, new enough; says so in the test's output where not.
+    fn is_here(self) -> bool {
+        let (program, needed) = self.program();
+        let has_installer = match self {
+            Self::Node => find_on_path("npm").is_some(),
+            Self::Python => has_pip(),
+        };
+        let lacking = match version_of(program) {
+            None => format!("no {program}"),
+            Some(found) if found < needed => {
+                let ((major, minor), (needs, needs_minor)) = (found, needed);
+                format!("{program} {major}.{minor}, and {needs}.{needs_minor} is needed")
+            }
+            Some(_) if !has_installer => format!("no package installer for {program}"),
+            Some(_) => return true,
+        };
+        // Past the test harness, which shows nothing of tests that pass.
+        writeln!(stderr(), "passed over: this machine has {lacking}").expect("standard error is open");
+        false
     }
 
     /// The program that signs, with its libraries.
@@ -106,6 +123,19 @@ fn target(name: &str) -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join(name)
 }
 
+/// The version that a program tells of itself.
+fn version_of(program: &str) -> Option<Version> {
+    let output = std::process::Command::new(find_on_path(program)?).arg("--version").output().ok()?;
+    read_version(&String::from_utf8(output.stdout).ok()?)
+}
+
+/// The first two numbers of a text such as `v20.20.2`, `Python 3.11.7` or `>=22`.
+fn read_version(text: &str) -> Option<Version> {
+    let text = text.trim_start_matches(|character: char| !character.is_ascii_digit());
+    let mut numbers = text.split(|character: char| !character.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next().and_then(Result::ok).unwrap_or_default()))
+}
+
 fn has_pip() -> bool {
     let pip = std::process::Command::new("python3").args(["-m", "pip", "--version"]).output();
     pip.is_ok_and(|output| output.status.success())
@@ -130,9 +160,8 @@ fn install_pypi(folder: &Path) -> Result<()> {
 
 fn request(bundle: &Bundle, prefix: &str, id: &str, timestamp: u64, signature: &str) -> RequestBuilder {
     let request = bundle.client.post(bundle.url(PATH)).header("content-type", "application/json");
-    [("id", id), ("timestamp", &timestamp.to_string()), ("signature", signature)]
-        .into_iter()
-        .fold(request, |request, (name, value)| request.header(format!("{prefix}{name}"), value))
+    let headers = [("id", id), ("timestamp", &timestamp.to_string()), ("signature", signature)];
+    with_headers(request, headers.map(|(name, value)| (format!("{prefix}{name}"), value.to_owned())))
 }
 
 /// What each library signs is taken under both names, alone and among others, and only with its own body, id and time.
@@ -165,7 +194,7 @@ async fn signs(language: Language) {
             ask(stale).await.problem(401, "stale-timestamp");
         }
     }
-    assert_eq!(count(&bundle, "organizations").await, 1);
+    assert_eq!(bundle.count("organizations").await, 1);
 }
 
 #[tokio::test]
@@ -176,4 +205,22 @@ async fn what_the_libraries_of_npm_sign_is_taken() {
 #[tokio::test]
 async fn what_the_libraries_of_pypi_sign_is_taken() {
     signs(Language::Python).await;
+}
+
+#[test]
+fn versions_are_read_as_programs_and_packages_write_them() {
+    for (text, version) in [("v20.20.2\n", (20, 20)), ("Python 3.11.7", (3, 11)), (">=22", (22, 0))] {
+        assert_eq!(read_version(text), Some(version), "{text}");
+    }
+    assert_eq!(read_version("none"), None);
+}
+
+#[test]
+fn no_pinned_library_needs_a_newer_node() {
+    let lock = fs::read_to_string(manifest().join("package-lock.json")).unwrap();
+    let lock: serde_json::Value = serde_json::from_str(&lock).unwrap();
+    for (name, package) in lock["packages"].as_object().unwrap() {
+        let Some(range) = package["engines"]["node"].as_str() else { continue };
+        assert!(range.starts_with(">=") && read_version(range) <= Some(Language::Node.program().1), "{name}: {range}");
+    }
 }

@@ -3,63 +3,19 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ed25519_dalek::{Signer as _, SigningKey};
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use reqwest::RequestBuilder;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use tally_core::identity::user_id::user_id;
 use tally_host::identity::now;
 
-use super::fixtures::{count, fixture, owners, text};
+use super::fixtures::{fixture, owners, text};
 use crate::answer::{Answer, ask};
 use crate::harness::Bundle;
+use crate::senders::{DATABASE_SECRET, WORKOS_SECRET, from_provider, post, signed, with_secrets, workos};
 
 const PATH: &str = "/hooks/user-created";
-const DATABASE_SECRET: &str = "a secret of the database webhooks";
-const WORKOS_SECRET: &str = "workos-endpoint-secret";
-const AUTH0_SECRET: &str = "a secret of the auth0 event stream";
-
 async fn bundle() -> Bundle {
-    Bundle::with(|variables| {
-        for (name, value) in [
-            ("database_webhook_secrets", format!("the one before, of all the same|{DATABASE_SECRET}")),
-            ("workos_webhook_secrets", WORKOS_SECRET.to_owned()),
-            ("auth0_webhook_secrets", AUTH0_SECRET.to_owned()),
-        ] {
-            variables.insert(name.to_owned(), value);
-        }
-    })
-    .await
-    .unwrap()
-}
-
-fn post(bundle: &Bundle, body: &str) -> RequestBuilder {
-    bundle.client.post(bundle.url(PATH)).header("content-type", "application/json").body(body.to_owned())
-}
-
-fn signed(bundle: &Bundle, prefix: &str, body: &str) -> RequestBuilder {
-    let headers = bundle.identity.sign_webhook(body).unwrap();
-    headers
-        .into_iter()
-        .fold(post(bundle, body), |request, (name, value)| request.header(name.replace("webhook-", prefix), value))
-}
-
-fn workos(bundle: &Bundle, secret: &str, body: &str, milliseconds: u64) -> RequestBuilder {
-    let mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    let mac = mac.chain_update(format!("{milliseconds}.{body}")).finalize().into_bytes();
-    let hex: String = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-    post(bundle, body).header("WorkOS-Signature", format!("t={milliseconds}, v1={hex}"))
-}
-
-/// The provider's request, for a fixture or what was made of one.
-fn from_provider(bundle: &Bundle, provider: &str, body: &str) -> RequestBuilder {
-    match provider {
-        "clerk" => signed(bundle, "svix-", body),
-        "workos" => workos(bundle, WORKOS_SECRET, body, now() * 1_000),
-        "database" => post(bundle, body).bearer_auth(DATABASE_SECRET),
-        "auth0" => post(bundle, body).bearer_auth(AUTH0_SECRET),
-        _ => signed(bundle, "webhook-", body),
-    }
+    Bundle::with(with_secrets).await.unwrap()
 }
 
 async fn send(bundle: &Bundle, provider: &str, body: &str) -> Answer {
@@ -104,10 +60,10 @@ async fn a_webhook_signed_with_a_private_key_is_taken() {
         ask(request.header("webhook-signature", signatures))
     };
     request("msg_2").await.problem(401, "invalid-signature");
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
     request("msg_1").await.ok();
     send(&bundle, "generic", &body).await.ok();
-    assert_eq!(count(&bundle, "organizations").await, 1);
+    assert_eq!(bundle.count("organizations").await, 1);
 }
 
 #[tokio::test]
@@ -119,8 +75,8 @@ async fn told_again_and_by_others_there_is_one() {
         }
     }
     // Supabase's two ways tell of one user.
-    assert_eq!(count(&bundle, "organizations").await, 5);
-    assert_eq!(count(&bundle, "workspaces").await, 5);
+    assert_eq!(bundle.count("organizations").await, 5);
+    assert_eq!(bundle.count("workspaces").await, 5);
 }
 
 #[tokio::test]
@@ -132,7 +88,7 @@ async fn fifty_at_once_for_one_user_make_one() {
         answer.ok();
     }
     for table in ["organizations", "workspaces", "org_members"] {
-        assert_eq!(count(&bundle, table).await, 1, "{table}");
+        assert_eq!(bundle.count(table).await, 1, "{table}");
     }
 }
 
@@ -171,7 +127,7 @@ async fn other_events_and_users_who_are_nobody_make_nothing() {
         *body.pointer_mut(place).unwrap() = other;
         assert_eq!(send(&bundle, provider, &body.to_string()).await.ok(), json!({}), "{provider}");
     }
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
 }
 
 #[tokio::test]
@@ -186,7 +142,7 @@ async fn one_providers_secret_does_not_speak_for_another() {
             }
             let answer = send(&bundle, provider, &text(name)).await;
             assert!(matches!(answer.status, 200 | 400), "{its_own} by {provider}: {}", answer.text);
-            assert_eq!(count(&bundle, "organizations").await, 0, "{its_own} by {provider}");
+            assert_eq!(bundle.count("organizations").await, 0, "{its_own} by {provider}");
         }
     }
     send(&bundle, "auth0", &text("clerk_user_created")).await.problem(400, "malformed-body");
@@ -218,9 +174,9 @@ async fn a_wrong_secret_or_signature_makes_nothing() {
     for milliseconds in [milliseconds - 240_000, milliseconds + 240_000] {
         ask(workos(&bundle, WORKOS_SECRET, &event, milliseconds)).await.problem(401, "stale-timestamp");
     }
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
     ask(post(&bundle, &row).header("x-webhook-secret", DATABASE_SECRET)).await.ok();
-    assert_eq!(count(&bundle, "organizations").await, 1);
+    assert_eq!(bundle.count("organizations").await, 1);
 }
 
 #[tokio::test]
@@ -234,7 +190,50 @@ async fn what_is_not_set_is_not_taken() {
         let problem = send(&bundle, provider, &text(name)).await.problem(401, "invalid-signature");
         assert!(problem["detail"].as_str().unwrap().contains(variable), "{problem}");
     }
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
+}
+
+#[tokio::test]
+async fn without_webhook_secrets_nothing_signed_is_taken_and_nothing_is_logged() {
+    for none in ["", "|", "[]"] {
+        let bundle = Bundle::with(|variables| {
+            variables.insert("webhook_secrets".to_owned(), none.to_owned());
+        })
+        .await
+        .unwrap();
+        let body = text("supabase_after_user_created");
+        for request in [post(&bundle, &body), signed(&bundle, "webhook-", &body), signed(&bundle, "svix-", &body)] {
+            let problem = ask(request).await.problem(401, "invalid-signature");
+            assert!(problem["detail"].as_str().unwrap().contains("`webhook_secrets`"), "{problem}");
+        }
+        let (url, event) = (bundle.url("/hooks/access-token"), text("supabase_access_token"));
+        for request in [
+            bundle.client.post(&url).body(event.clone()),
+            bundle.identity.webhook_text(&bundle.client, url.clone(), event).unwrap(),
+        ] {
+            let message = ask(request).await.hook_error(401);
+            assert!(message.contains("`webhook_secrets`"), "{message}");
+        }
+        assert_eq!(bundle.count("organizations").await, 0);
+        assert_eq!(bundle.guest_log(), Vec::<String>::new());
+    }
+}
+
+#[tokio::test]
+async fn webhook_secrets_may_be_a_json_array() {
+    let old = "v1,whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let bundle = Bundle::with(|variables| {
+        let both = json!([old, variables["webhook_secrets"]]);
+        variables.insert("webhook_secrets".to_owned(), both.to_string());
+    })
+    .await
+    .unwrap();
+    send(&bundle, "generic", &text("generic_user_created")).await.ok();
+    let mut before = bundle.identity.clone();
+    before.webhook_secret = old.to_owned();
+    let told = before.webhook_text(&bundle.client, bundle.url(PATH), text("supabase_after_user_created")).unwrap();
+    ask(told).await.ok();
+    assert_eq!(bundle.count("organizations").await, 2);
 }
 
 #[tokio::test]
@@ -259,8 +258,7 @@ async fn a_secret_that_can_be_guessed_is_refused_and_not_logged() {
 #[tokio::test]
 async fn nothing_of_a_row_is_logged_even_where_it_fails() {
     let bundle = bundle().await;
-    let forbid = "alter table organizations add constraint organizations_test_check check (false) not valid";
-    sqlx::raw_sql(forbid).execute(&mut bundle.database().await.unwrap()).await.unwrap();
+    bundle.refuse_organizations().await;
     send(&bundle, "database", &text("supabase_database_webhook")).await.problem(500, "internal");
     let log = bundle.guest_log().join("\n");
     assert!(log.contains("23514"), "{log}");

@@ -1,10 +1,10 @@
 //! `POST /hooks/user-created`: Supabase Auth's hooks, and what holds for every sender.
 
 use serde_json::{Value, json};
-use tally_host::identity::{User, metadata, now};
+use tally_host::identity::{User, metadata, now, with_headers};
 use uuid::Uuid;
 
-use super::fixtures::{count, fixture};
+use super::fixtures::fixture;
 use crate::answer::{Answer, ask};
 use crate::harness::Bundle;
 
@@ -65,9 +65,9 @@ async fn however_often_and_at_once_it_is_told_there_is_one() {
     for answer in answers {
         answer.ok();
     }
-    assert_eq!(count(&bundle, "organizations").await, 1);
-    assert_eq!(count(&bundle, "workspaces").await, 1);
-    assert_eq!(count(&bundle, "org_members").await, 1);
+    assert_eq!(bundle.count("organizations").await, 1);
+    assert_eq!(bundle.count("workspaces").await, 1);
+    assert_eq!(bundle.count("org_members").await, 1);
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn sign_ups_of_one_name_at_once_get_slugs_of_their_own() {
     for answer in futures::future::join_all(bodies.iter().map(|body| send(&bundle, body))).await {
         answer.ok();
     }
-    assert_eq!(count(&bundle, "organizations").await, 20);
+    assert_eq!(bundle.count("organizations").await, 20);
 }
 
 #[tokio::test]
@@ -94,12 +94,10 @@ async fn a_wrong_or_missing_signature_makes_nothing() {
     ask(forged).await.problem(401, "invalid-signature");
 
     let signature = bundle.identity.sign_webhook(&body).unwrap();
-    let tampered = signature
-        .into_iter()
-        .fold(bundle.client.post(bundle.url(PATH)), |request, (name, value)| request.header(name, value));
+    let tampered = with_headers(bundle.client.post(bundle.url(PATH)), signature);
     ask(tampered.body(body.replace("Acme", "Evil"))).await.problem(401, "invalid-signature");
 
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
 }
 
 #[tokio::test]
@@ -108,12 +106,10 @@ async fn a_stale_or_future_timestamp_makes_nothing() {
     let body = payload(&user("Acme")).to_string();
     for time in [now() - 301, now() + 360] {
         let headers = bundle.identity.sign_webhook_at(&body, "msg_1", time).unwrap();
-        let request = headers
-            .into_iter()
-            .fold(bundle.client.post(bundle.url(PATH)), |request, (name, value)| request.header(name, value));
+        let request = with_headers(bundle.client.post(bundle.url(PATH)), headers);
         ask(request.body(body.clone())).await.problem(401, "stale-timestamp");
     }
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
 }
 
 #[tokio::test]
@@ -125,7 +121,7 @@ async fn bad_bodies_and_methods_are_told() {
     let large = json!({"user": {"id": Uuid::new_v4(), "email": "x".repeat(300 * 1024)}});
     send(&bundle, &large).await.problem(413, "body-too-large");
     ask(bundle.client.get(bundle.url(PATH))).await.problem(405, "method-not-allowed");
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
 }
 
 #[tokio::test]
@@ -141,7 +137,7 @@ async fn a_rotation_takes_both_secrets() {
     let mut before = bundle.identity.clone();
     before.webhook_secret = old.to_owned();
     ask(before.webhook(&bundle.client, bundle.url(PATH), &payload(&user("Bolt"))).unwrap()).await.ok();
-    assert_eq!(count(&bundle, "organizations").await, 2);
+    assert_eq!(bundle.count("organizations").await, 2);
 }
 
 #[tokio::test]
@@ -151,21 +147,19 @@ async fn what_is_not_stored_yet_makes_nothing_and_does_not_stop_the_sign_up() {
     assert_eq!(send(&bundle, &before).await.ok(), json!({}));
     before["user"]["app_metadata"] = json!({"provider": "google", "providers": ["google"]});
     assert_eq!(send(&bundle, &before).await.ok(), json!({}));
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
 
     let mut after = fixture("supabase_after_user_created");
     after["user"]["id"] = json!(Uuid::new_v4());
     assert_eq!(send(&bundle, &after).await.ok(), json!({}));
     assert_eq!(send(&bundle, &before).await.ok(), json!({}));
-    assert_eq!(count(&bundle, "organizations").await, 1);
+    assert_eq!(bundle.count("organizations").await, 1);
 }
 
 #[tokio::test]
 async fn a_failure_of_ours_does_not_stop_a_sign_up_and_the_first_token_makes_it_good() {
     let bundle = Bundle::start().await.unwrap();
-    let mut owner = bundle.database().await.unwrap();
-    let forbid = "alter table organizations add constraint organizations_test_check check (false) not valid";
-    sqlx::raw_sql(forbid).execute(&mut owner).await.unwrap();
+    bundle.refuse_organizations().await;
     let wile = user("Acme");
     let answer = send(&bundle, &payload(&wile)).await;
     assert_eq!(answer.ok(), json!({}));
@@ -179,8 +173,7 @@ async fn a_failure_of_ours_does_not_stop_a_sign_up_and_the_first_token_makes_it_
     told["data"]["id"] = json!(wile.id);
     send(&bundle, &told).await.problem(500, "internal");
 
-    let allow = "alter table organizations drop constraint organizations_test_check";
-    sqlx::raw_sql(allow).execute(&mut owner).await.unwrap();
+    bundle.take_organizations().await;
     let claims = bundle.identity.sign_in(&bundle.client, &bundle.base_url, &wile).await.unwrap();
     assert_eq!(claims["user_role"], "owner");
 }
@@ -191,5 +184,5 @@ async fn another_hook_of_supabase_is_told_that_it_is_wrong_here() {
     let mut body = fixture("supabase_after_user_created");
     body["metadata"]["name"] = json!("send-email");
     send(&bundle, &body).await.problem(400, "malformed-body");
-    assert_eq!(count(&bundle, "organizations").await, 0);
+    assert_eq!(bundle.count("organizations").await, 0);
 }

@@ -1,5 +1,6 @@
 //! Rules that hold for the repository itself.
 
+mod currencies;
 mod documents;
 mod statements;
 mod tidy;

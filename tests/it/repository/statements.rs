@@ -7,12 +7,20 @@ use tally_core::statements;
 use crate::harness::run;
 
 /// Statement, and the variable with the connection URL of the one role that may send it.
-const STATEMENTS: [(&str, &str); 7] = [
+const STATEMENTS: [(&str, &str); 15] = [
     (statements::PROVISION_USER, "provision_database_url"),
     (statements::ACCESS_TOKEN_CLAIMS, "token_hook_database_url"),
     (statements::GET_ME, "token_hook_database_url"),
     (statements::SET_ACTIVE_ORGANIZATION, "token_hook_database_url"),
+    (statements::CREATE_API_KEY, "token_hook_database_url"),
+    (statements::LIST_API_KEYS, "token_hook_database_url"),
+    (statements::REVOKE_API_KEY, "token_hook_database_url"),
     (statements::INGEST_EVENTS, "ingest_database_url"),
+    (statements::DELETE_EVENTS, "ingest_database_url"),
+    (statements::LIST_EVENT_CHANGES, "ingest_database_url"),
+    (statements::LIST_QUARANTINE, "ingest_database_url"),
+    (statements::REPLAY_QUARANTINE, "ingest_database_url"),
+    (statements::DISCARD_QUARANTINE, "ingest_database_url"),
     (statements::QUERY_METRICS, "query_database_url"),
     (statements::LIST_METRICS, "query_database_url"),
 ];
@@ -37,5 +45,5 @@ async fn each_role_can_send_its_own_statements_and_no_others() {
 }
 
 fn with_nulls(statement: &str) -> String {
-    (1..=10).fold(statement.to_owned(), |text, number| text.replace(&format!("${number}::"), "null::"))
+    (1..=17).fold(statement.to_owned(), |text, number| text.replace(&format!("${number}::"), "null::"))
 }

@@ -85,11 +85,17 @@ begin
       c_org, store_id, 'orders', grain, c_at, '', jsonb_build_object('channel', p_secret),
       1, c_amount, c_amount, c_amount, c_amount, c_at
     from unnest(array[c_store, c_other_store]) as store_id, unnest(array['15m', 'day']) as grain;
-  insert into public.quarantined_events (org_id, id, store_id, source, event_id, metric_key, code, detail, body)
+  insert into public.quarantined_events (org_id, id, store_id, source, event_id, metric_key, code, detail, body, body_hash)
     select
       c_org, fixture.id(p_mark, q.number), q.store_id, 'source ' || p_secret, 'event ' || p_secret,
-      'metric ' || p_secret, 'unknown_metric', 'no metric ' || p_secret, 'body ' || p_secret
+      'metric ' || p_secret, 'unknown_metric', 'no metric ' || p_secret, 'body ' || p_secret,
+      sha256(convert_to('body ' || p_secret, 'UTF8'))
     from (values (31, c_store), (32, c_other_store)) as q(number, store_id);
+  insert into public.event_changes (org_id, id, action, user_id, store_id, source, event_id, recorded_at, before)
+    select
+      c_org, fixture.id(p_mark, c.number), 'deleted', fixture.id(p_mark, 9), c.store_id, 'source ' || p_secret,
+      'event ' || p_secret, c_at, app.event_content('orders', c_amount, null, jsonb_build_object('channel', p_secret))
+    from (values (33, c_store), (34, c_other_store)) as c(number, store_id);
 
   insert into public.integration_connections
     (org_id, id, store_id, provider, display_name, external_account_id, settings)
@@ -105,6 +111,8 @@ begin
     values (c_org, fixture.id(p_mark, 42), fixture.id(p_mark, 40), convert_to(p_secret, 'UTF8'));
 
   insert into app.retention (org_id, closed_before) values (c_org, '2000-01-01');
+  insert into app.ingest_usage (org_id, slot, minute, minute_events, month, month_events)
+    values (c_org, 20, '2000-01-01', 1, '2000-01-01', c_amount::bigint);
   insert into app.deleted_stores (org_id, store_id) values (c_org, fixture.id(p_mark, 5));
   insert into app.provisioning_failures (user_id, sqlstate, message)
     values (fixture.id(p_mark, 7), 'P0001', 'failure ' || p_secret);

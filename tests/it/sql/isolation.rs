@@ -60,6 +60,9 @@ struct Function {
 /// The role of the component that answers users about themselves, and hooks about users.
 const HOOK: &str = "tally_token_hook";
 
+/// Its functions that are about a user, whom they know by an id alone; the others take an authority.
+const ABOUT_USERS: [&str; 3] = ["api.access_token_claims(", "api.get_me(", "api.set_active_organization("];
+
 /// Whom the fire comes from.
 const ROLES: [&str; 6] =
     ["authenticated", "tally_ingest", "tally_query", "anon", "tally_provision", "tally_token_hook"];
@@ -105,6 +108,11 @@ fn hex(random: &mut Random) -> String {
 
 fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
+}
+
+/// Whether a call answers about a user.
+fn is_about_a_user(statement: &str) -> bool {
+    ABOUT_USERS.iter().any(|call| statement.contains(call))
 }
 
 /// The seed of this run.
@@ -154,7 +162,7 @@ impl Fire {
             let identity = self.identity();
             let statement = self.statement(&identity);
             // Who may leave or choose an organization changes that, and nothing else.
-            let chooses = identity.is_viewer || identity.role == HOOK;
+            let chooses = identity.is_viewer || is_about_a_user(&statement);
             let (checksum, expected) = if chooses { (&victims, &expected[1]) } else { (&strangers, &expected[0]) };
             self.shoot(&identity, &statement, checksum, expected)
                 .await
@@ -238,8 +246,8 @@ impl Fire {
                 continue;
             }
             let id = format!("{}-0000-4000-8000-", tenant.mark);
-            // This role's functions answer a user whom their component has verified, and take an id for that.
-            if identity.role == HOOK && sent.contains(&id) {
+            // These answer a user whom their component has verified, and take an id for that.
+            if identity.role == HOOK && is_about_a_user(sent) && sent.contains(&id) {
                 continue;
             }
             let id = (!sent.contains(&id)).then_some(&id);
@@ -253,18 +261,23 @@ impl Fire {
 
 /// The shapes of claims and of authorities: what an attacker could come with.
 const SHAPES: usize = 24;
+/// The shape beyond them: the attacker's own claims, who owns an organization.
+const MANAGER: usize = SHAPES;
 
 impl Fire {
     fn identity(&mut self) -> Identity {
-        let role = match self.random.below(20) {
+        let role = match self.random.below(22) {
             0..9 => ROLES[0],
             9..13 => ROLES[1],
             13..17 => ROLES[2],
-            few => ROLES[few - 14],
+            17 => ROLES[3],
+            18 => ROLES[4],
+            _ => HOOK,
         };
-        let is_assumed = matches!(role, "tally_ingest" | "tally_query") && self.random.below(5) > 0;
+        let is_assumed = matches!(role, "tally_ingest" | "tally_query" | HOOK) && self.random.below(5) > 0;
         let victim = HOME + 1 + self.random.below(TENANTS - 2);
-        let shape = self.random.below(SHAPES);
+        // What this role's functions do for an organization, they do for its managers alone.
+        let shape = if role == HOOK && self.random.below(3) > 0 { MANAGER } else { self.random.below(SHAPES) };
         let (claims, sees) = self.claims(shape, victim);
         Identity { role, claims, is_assumed, sees, is_viewer: sees == Some(victim) }
     }
@@ -317,6 +330,7 @@ impl Fire {
                 ),
                 Some(HOME),
             ),
+            MANAGER => (member(home.id(7), home.id(1), "owner"), Some(HOME)),
             14..17 => (format!(r#"{{"api_key_hash": "{}"}}"#, random.pick(&home.key_hashes)), Some(HOME)),
             _ => {
                 let person = 7 + random.below(4);
@@ -327,7 +341,8 @@ impl Fire {
 
     /// A random statement.
     fn statement(&mut self, identity: &Identity) -> String {
-        if self.random.below(4) == 0 {
+        // Functions are all that this role is for.
+        if self.random.below(if identity.role == HOOK { 2 } else { 4 }) == 0 {
             return self.call(identity);
         }
         let (t, u) = (self.target(identity), self.target(identity));
@@ -472,6 +487,15 @@ impl Fire {
         match (name, kind) {
             ("p_authority", _) => quote(&identity.claims),
             ("p_org_id", "uuid") if identity.role == HOOK && self.random.below(8) > 0 => "null".to_owned(),
+            // Mostly one that is there, and the attacker's own.
+            ("p_key_id", _) => {
+                let tenant = if self.random.below(4) > 0 { HOME } else { tenant };
+                quote(&self.tenants[tenant].id(20 + 1 + self.random.below(4)))
+            }
+            ("p_key_hash", _) => quote(&format!("{}{}", hex(&mut self.random), "0".repeat(56))),
+            ("p_name" | "p_prefix", _) => "'fire'".to_owned(),
+            ("p_store_id", "uuid") => (*self.random.pick(&["null", "null", "null", &quote(&store)])).to_owned(),
+            ("p_scopes", _) => "array['metrics:read']".to_owned(),
             ("p_granularity", _) => "'month'".to_owned(),
             ("p_on_conflict", _) => (*self.random.pick(&["'ignore'", "'replace'"])).to_owned(),
             ("p_zone", _) => "'UTC'".to_owned(),
@@ -485,6 +509,23 @@ impl Fire {
             ("p_currencies", _) => "array[null]::text[]".to_owned(),
             ("p_recorded_at", _) => "array[now()::text]".to_owned(),
             ("p_dimensions", _) => "array['{}']".to_owned(),
+            ("p_external_ids", _) => "array[null]::text[]".to_owned(),
+            ("p_series", _) => "array[1]".to_owned(),
+            ("p_starts" | "p_lengths", _) => "array[0]".to_owned(),
+            ("p_body", "bytea") => "''::bytea".to_owned(),
+            ("p_rejected", _) => {
+                let told =
+                    format!(r#"[{{"code": "invalid_event", "detail": "x", "body": "x", "store_id": "{store}"}}]"#);
+                (*self.random.pick(&["'[]'", &quote(&told)])).to_owned()
+            }
+            ("p_selection", _) => {
+                let named = quote(&format!(r#"{{"ids": ["{id}"]}}"#));
+                (*self.random.pick(&[r#"'{"all": true}'"#, r#"'{"filter": {"code": "unknown_metric"}}'"#, &named]))
+                    .to_owned()
+            }
+            ("p_filter", _) => "'{}'".to_owned(),
+            ("p_action", _) | ("p_after_time" | "p_after_id", "text") => "null".to_owned(),
+            ("p_store_id", "text") => (*self.random.pick(&["null", &quote(&store)])).to_owned(),
             (_, "text") => (*self.random.pick(&[quote(&id), "'orders'".to_owned(), "null".to_owned()])).clone(),
             (_, "text[]" | "uuid[]") => format!("array['{id}']::{kind}"),
             (_, "uuid") => quote(&id),

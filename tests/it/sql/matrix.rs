@@ -20,7 +20,8 @@ const HEAD: &str = "\
 #
 # An insert is that of a row like the one there. Personas are of one organization: ws_admin is a viewer who manages a
 # workspace, demoted a viewer with an owner's token, removed no member any more, outsider the owner of another
-# organization with a token that names this one; the functions' roles act for a member (ingest) and a viewer (query).
+# organization with a token that names this one; the functions' roles act for an owner (token_hook), a member (ingest) and
+# a viewer (query).
 
 ";
 

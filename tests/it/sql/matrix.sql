@@ -25,7 +25,7 @@ insert into fixture.personas
     ('service_role', 'service_role', '{"role": "service_role"}', false),
     ('auth_admin', 'supabase_auth_admin', '{}', false),
     ('provision', 'tally_provision', '{}', false),
-    ('token_hook', 'tally_token_hook', '{}', false),
+    ('token_hook', 'tally_token_hook', fixture.claims('aaaaaaaa', 7, 'owner'), true),
     ('ingest', 'tally_ingest', fixture.claims('aaaaaaaa', 9, 'member'), true),
     ('query', 'tally_query', fixture.claims('aaaaaaaa', 10, 'viewer'), true)
   ) as p;

@@ -1,5 +1,5 @@
--- Enough of everything that an index beats reading a table through: 1,000 organizations with five stores and two keys
--- each, 120,000 events of four of them over the last half year, and their rollups.
+-- Enough of everything that an index beats reading a table through: 1,000 organizations with five stores, two keys and thirty
+-- revoked ones each, 120,000 events of four of them over the last half year, and their rollups.
 
 select app.provision_user(('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid, 'Company ' || n)
 from generate_series(1, 1000) as n;
@@ -9,10 +9,11 @@ select w.org_id, w.id, 'Store ' || n
 from public.workspaces w
 cross join generate_series(1, 5) as n;
 
-insert into public.api_keys (org_id, name, key_hash, prefix, scopes)
-select o.id, 'Key', encode(sha256(convert_to(o.slug || n, 'UTF8')), 'hex'), 'tally_', '{metrics:read}'
+insert into public.api_keys (org_id, name, key_hash, prefix, scopes, created_at, revoked_at)
+select o.id, 'Key', encode(sha256(convert_to(o.slug || n, 'UTF8')), 'hex'), 'tally_', '{metrics:read}',
+  now() - n * interval '1 day', case when n > 2 then now() end
 from public.organizations o
-cross join generate_series(1, 2) as n;
+cross join generate_series(1, 32) as n;
 
 select app.ensure_partition((date_trunc('month', now()) - make_interval(months => n))::date) from generate_series(0, 6) as n;
 
@@ -32,6 +33,17 @@ cross join lateral (
   values ('15m', date_bin('15 minutes', e.recorded_at, '2000-01-01Z')), ('day', date_trunc('day', e.recorded_at, 'UTC'))
 ) as b(grain, start)
 group by 1, 2, 3, 4, 5, 6, 7;
+
+insert into public.quarantined_events (org_id, store_id, code, detail, body, body_hash, event)
+select s.org_id, s.id, 'unknown_metric', 'There is no such metric.', 'body ' || n, sha256(convert_to('body ' || n, 'UTF8')), '{}'
+from public.stores s
+cross join generate_series(1, 4) as n;
+
+insert into public.event_changes (org_id, changed_at, action, user_id, store_id, source, event_id, recorded_at, before)
+select s.org_id, now() - n * interval '1 hour', 'deleted', o.signup_user_id, s.id, 'test', 'gone-' || n, now(), '{}'
+from public.stores s
+join public.organizations o on o.id = s.org_id
+cross join generate_series(1, case when o.slug = 'company-1' then 2000 else 4 end) as n;
 
 -- With the partitions of the parent, and with what policies look up.
 analyze;

@@ -81,6 +81,17 @@ async fn a_token_without_an_organization_is_told_so() {
 }
 
 #[tokio::test]
+async fn an_anonymous_user_has_no_organization_whatever_the_token_names() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let anonymous = token_with(&bundle, &acme, "is_anonymous", json!(true));
+    for request in requests(&bundle, &anonymous) {
+        let problem = ask(request).await.problem(403, "no-organization");
+        assert!(problem["detail"].as_str().unwrap().contains("anonymous"), "{problem}");
+    }
+}
+
+#[tokio::test]
 async fn a_membership_is_read_anew() {
     let bundle = Bundle::start().await.unwrap();
     let (acme, bolt) = (bundle.tenant("acme").await.unwrap(), bundle.tenant("bolt").await.unwrap());

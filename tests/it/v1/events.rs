@@ -136,7 +136,7 @@ async fn restated_events_take_their_new_values() {
     // What is there stays, unless it is said otherwise; then what is new is taken, too, and what is the same is not counted.
     let changed = with(one.clone(), "value", json!("100"));
     assert_eq!(send(plain, &acme.token, changed.clone()).await, [0, 1, 0]);
-    assert_eq!(send("/v1/events?on_conflict=ignore&x=1", &acme.token, changed.clone()).await, [0, 1, 0]);
+    assert_eq!(send("/v1/events?on_conflict=ignore", &acme.token, changed.clone()).await, [0, 1, 0]);
     assert_eq!(revenue(&bundle, &acme).await, json!([["USD", "259.80"]]));
     assert_eq!(send(replace, &acme.token, json!([changed, two, event(&acme, "3")])).await, [1, 1, 1]);
     assert_eq!(revenue(&bundle, &acme).await, json!([["USD", "359.80"]]));
@@ -170,7 +170,14 @@ async fn a_restatement_needs_the_same_rights_and_a_parameter_that_is_known() {
     assert_eq!(ask(post(&bundle, "/v1/events", &acme.token, &event(&acme, "1"))).await.ok()["accepted"], 1);
     let changed = with(event(&acme, "1"), "value", json!("1"));
 
-    for wrong in ["on_conflict=update", "on_conflict", "on_conflict=replace&on_conflict=replace"] {
+    for wrong in [
+        "on_conflict=update",
+        "on_conflict",
+        "on_conflict=replace&on_conflict=replace",
+        "dryrun=true",
+        "dry_run=yes",
+        "on_conflict=replace&x=1",
+    ] {
         let answer = ask(post(&bundle, &format!("/v1/events?{wrong}"), &acme.token, &changed)).await;
         answer.problem(400, "invalid-parameter");
     }
@@ -257,4 +264,18 @@ async fn a_full_batch_is_taken() {
     let acme = bundle.tenant("acme").await.unwrap();
     let batch: Vec<Value> = (0..5_000).map(|index| event(&acme, &index.to_string())).collect();
     assert_eq!(ask(post(&bundle, "/v1/events", &acme.token, &json!(batch))).await.ok()["accepted"], 5_000);
+}
+
+/// What quotes the event must still be a text that the database takes.
+#[tokio::test]
+async fn an_event_that_names_what_no_text_can_hold_is_rejected_and_kept() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    for (index, name) in ["a\u{0}b".to_owned(), "\u{7f}".to_owned(), "x".repeat(30_000)].into_iter().enumerate() {
+        let odd = with(event(&acme, &format!("{index}")), &name, json!("\u{0}"));
+        let receipt = ask(post(&bundle, "/v1/events", &acme.token, &json!([odd, event(&acme, "good")]))).await.ok();
+        assert_eq!((&receipt["rejected"], &receipt["quarantined"]), (&json!(1), &json!(1)), "{receipt}");
+        assert!(receipt["errors"][0]["detail"].as_str().unwrap().len() < 600, "{receipt}");
+    }
+    assert_eq!(rows(&bundle, "quarantined_events").await, 3);
 }

@@ -1,6 +1,8 @@
 //! The routes of stores and dashboards.
 
+mod api_keys;
 mod credentials;
+mod event_formats;
 mod events;
 mod me;
 mod metrics;

@@ -84,11 +84,40 @@ async fn every_kind_of_key_is_taken_beside_the_secret() {
         let other = key.mint(&claims_with(&acme, "user_role", json!("admin"))).unwrap();
         let (head, signature) = (other.rsplit_once('.').unwrap().0, good.rsplit_once('.').unwrap().1);
         assert_refused(&bundle, &format!("{head}.{signature}")).await;
-        let anonymous = key.mint(&claims_with(&acme, "org_id", Value::Null)).unwrap();
-        metrics(&bundle, &anonymous).await.problem(403, "no-organization");
+        let nobodys = key.mint(&claims_with(&acme, "org_id", Value::Null)).unwrap();
+        metrics(&bundle, &nobodys).await.problem(403, "no-organization");
     }
     let path = server.url().replace(&server.origin, "");
     assert!(server.asked().iter().all(|line| *line == format!("GET {path} HTTP/1.1")), "{:?}", server.asked());
+}
+
+#[tokio::test]
+async fn organization_and_role_stand_where_the_variables_say() {
+    let (org_claim, role_claim) = ("https://tally.example/org_id", "https://tally.example/user_role");
+    let bundle = Bundle::with(|variables| {
+        variables.insert("jwt_org_claim".to_owned(), org_claim.to_owned());
+        variables.insert("jwt_role_claim".to_owned(), role_claim.to_owned());
+    })
+    .await
+    .unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let namespaced = acme
+        .token_with(&bundle, |claims| {
+            claims[org_claim] = json!(acme.org_id);
+            claims[role_claim] = json!("owner");
+            // As providers have it that call organizations of their own so.
+            claims["org_id"] = json!("org_01HRDMC6CM357W30QMHMQ96Q0S");
+            claims.as_object_mut().unwrap().remove("user_role");
+        })
+        .unwrap();
+    assert_taken(&bundle, &acme, &namespaced).await;
+    let problem = metrics(&bundle, &acme.token).await.problem(403, "no-organization");
+    assert!(problem["detail"].as_str().unwrap().contains(org_claim), "{problem}");
+    // Where nothing is set, only the usual names count.
+    let usual = Bundle::start().await.unwrap();
+    let bolt = usual.tenant("bolt").await.unwrap();
+    let misplaced = bolt.token_with(&usual, |claims| claims[org_claim] = claims["org_id"].take()).unwrap();
+    metrics(&usual, &misplaced).await.problem(403, "no-organization");
 }
 
 #[tokio::test]

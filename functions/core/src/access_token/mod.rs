@@ -1,6 +1,7 @@
 //! Access tokens of the identity provider (RFC 7519): `HS256` with a shared secret; `ES256`, `RS256` and `EdDSA` with the
 //! public keys of its key set. `iss`, `aud`, `exp` and `sub` are required.
 
+mod claims;
 mod jwk;
 mod key_set;
 mod key_store;
@@ -10,6 +11,7 @@ mod unverified;
 #[cfg(test)]
 mod vectors;
 
+pub use claims::{ClaimNames, ClaimNamesError};
 pub use jwk::LeftOut;
 pub use key_set::{KeySet, KeySetError, MAX_KEY_SET_BYTES};
 pub use key_store::{Cause, Fetched, KeyStore, fresh_for};
@@ -19,6 +21,7 @@ pub use unverified::{MAX_TOKEN_BYTES, UnverifiedToken};
 
 use crate::identity::user_id::user_id;
 use crate::problem::{Kind, Problem};
+use claims::Claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use key_set::Fit;
@@ -31,12 +34,15 @@ use uuid::Uuid;
 const LEEWAY: u64 = 30;
 /// RFC 7518, 3.2: a key of the hash's size or larger.
 const MIN_SECRET_BYTES: usize = 32;
+/// What there is to say of a token that makes no sense.
+const UNREADABLE: &str = "The token cannot be read.";
 
 /// Checks access tokens.
 pub struct TokenVerifier {
     secret: Option<DecodingKey>,
     validation: Validation,
     issuer: String,
+    names: ClaimNames,
 }
 
 /// A token that was verified, of a user who may have no organization. Only [`TokenVerifier::verify`] makes one.
@@ -45,6 +51,7 @@ pub struct UserToken {
     user_id: Uuid,
     organization: Option<(Uuid, Role)>,
     is_anonymous: bool,
+    names: ClaimNames,
 }
 
 /// A verified token that names an organization. Only [`UserToken::in_organization`] makes one.
@@ -83,14 +90,6 @@ pub struct WeakSecret {
     bytes: usize,
 }
 
-#[derive(Deserialize)]
-struct Claims {
-    sub: String,
-    org_id: Option<String>,
-    user_role: Option<String>,
-    is_anonymous: Option<bool>,
-}
-
 impl TokenVerifier {
     /// Takes the secret as it is, or none if it is empty, and the `iss` and `aud` that tokens must carry.
     pub fn new(secret: &str, issuer: &str, audience: &str) -> Result<Self, WeakSecret> {
@@ -101,7 +100,13 @@ impl TokenVerifier {
         validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
         validation.set_issuer(&[issuer]);
         validation.set_audience(&[audience]);
-        Ok(Self { secret, validation, issuer: issuer.to_owned() })
+        Ok(Self { secret, validation, issuer: issuer.to_owned(), names: ClaimNames::default() })
+    }
+
+    /// The same for tokens that call organization and role by these names.
+    #[must_use]
+    pub fn with_names(self, names: ClaimNames) -> Self {
+        Self { names, ..self }
     }
 
     /// The token, if it is the provider's, for us, in time, and names a user. `keys` are the provider's public
@@ -113,11 +118,18 @@ impl TokenVerifier {
         let claims = jsonwebtoken::decode::<Claims>(token.text(), key, &validation)
             .map_err(|error| invalid(explain(error.kind())))?
             .claims;
-        let user_id =
-            user_id(&self.issuer, &claims.sub).ok_or_else(|| invalid("The token's `sub` is not a user id."))?;
-        let org_id = claims.org_id.and_then(|id| id.parse().ok());
-        let role = claims.user_role.and_then(|role| Role::parse(&role));
-        Ok(UserToken { user_id, organization: org_id.zip(role), is_anonymous: claims.is_anonymous == Some(true) })
+        let subject: Option<String> = claims.get("sub")?;
+        let user_id = subject
+            .and_then(|subject| user_id(&self.issuer, &subject))
+            .ok_or_else(|| invalid("The token's `sub` is not a user id."))?;
+        let org_id = claims.get::<String>(&self.names.organization)?.and_then(|id| id.parse().ok());
+        let role = claims.get::<String>(&self.names.role)?.and_then(|role| Role::parse(&role));
+        Ok(UserToken {
+            user_id,
+            organization: org_id.zip(role),
+            is_anonymous: claims.get("is_anonymous")? == Some(true),
+            names: self.names.clone(),
+        })
     }
 
     /// The secret for the one algorithm that uses it, and a public key of just the token's algorithm for the others.
@@ -149,14 +161,19 @@ impl UserToken {
 
     /// The token, if it names an organization.
     pub fn in_organization(self) -> Result<AccessToken, Problem> {
-        let Some((org_id, role)) = self.organization else {
-            let detail = if self.is_anonymous {
-                "The user is anonymous and so belongs to no organization; sign up, and get a new token."
-            } else {
-                "The token carries no `org_id` and `user_role`: the access-token hook is not set up, or the user belongs to no organization."
-            };
-            return Err(Problem::new(Kind::NoOrganization, detail));
-        };
+        let no_organization = |detail: String| Problem::new(Kind::NoOrganization, detail);
+        // Before what the token says of an organization, which an anonymous user's must not.
+        if self.is_anonymous {
+            let detail = "The user is anonymous and so belongs to no organization; sign up, and get a new token.";
+            return Err(no_organization(detail.to_owned()));
+        }
+        let ClaimNames { organization, role } = &self.names;
+        let (org_id, role) = self.organization.ok_or_else(|| {
+            no_organization(format!(
+                "The token carries no `{organization}` and `{role}`: the access-token hook is not set up, or the user \
+                 belongs to no organization."
+            ))
+        })?;
         Ok(AccessToken { user_id: self.user_id, org_id, role })
     }
 }
@@ -191,7 +208,7 @@ fn explain(kind: &ErrorKind) -> &'static str {
         ErrorKind::InvalidSignature => "The token's signature does not fit.",
         ErrorKind::InvalidAlgorithm | ErrorKind::InvalidAlgorithmName => "The token's `alg` is not accepted here.",
         ErrorKind::MissingRequiredClaim(_) => "The token lacks one of `exp`, `iss`, `aud` and `sub`.",
-        _ => "The token cannot be read.",
+        _ => UNREADABLE,
     }
 }
 
@@ -277,6 +294,39 @@ mod tests {
     }
 
     #[test]
+    fn organization_and_role_may_have_other_names() {
+        let verifier = || TokenVerifier::new(SECRET, "https://id", "authenticated").unwrap();
+        let names = ClaimNames::new("https://tally.example/org_id", "https://tally.example/user_role").unwrap();
+        let verdict = |verifier: TokenVerifier, claims: &Value| {
+            let text = sign(claims, Algorithm::HS256, SECRET);
+            verifier.verify(&UnverifiedToken::read(&text)?, &KeySet::default())?.in_organization()
+        };
+        let mut claims = claims();
+        claims["https://tally.example/org_id"] = json!(ORG);
+        claims["https://tally.example/user_role"] = json!("viewer");
+        // What the provider itself calls `org_id` is an organization of its own.
+        claims["org_id"] = json!("org_01HRDMC6CM357W30QMHMQ96Q0S");
+        let token = verdict(verifier().with_names(names.clone()), &claims).unwrap();
+        assert_eq!((token.org_id().to_string(), token.role()), (ORG.into(), Role::Viewer));
+        assert_eq!(verdict(verifier(), &claims).unwrap_err().kind(), Kind::NoOrganization);
+        let problem = verdict(verifier().with_names(names), &self::claims()).unwrap_err();
+        assert_eq!(problem.kind(), Kind::NoOrganization, "the usual names are not taken besides");
+        assert!(problem.detail().contains("`https://tally.example/org_id`"), "{}", problem.detail());
+    }
+
+    #[test]
+    fn a_claim_of_another_type_or_twice_is_refused() {
+        for name in ["org_id", "user_role", "is_anonymous"] {
+            assert_eq!(verdict(&with(name, json!(7))), Kind::InvalidToken, "{name}");
+        }
+        let twice = format!(r#"{{"org_id": "{ORG}", {}"#, claims().to_string().trim_start_matches('{'));
+        let twice: Box<serde_json::value::RawValue> = serde_json::from_str(&twice).unwrap();
+        let key = EncodingKey::from_secret(SECRET.as_bytes());
+        let text = encode(&Header::new(Algorithm::HS256), &twice, &key).unwrap();
+        assert_eq!(verify(&text).unwrap_err().kind(), Kind::InvalidToken);
+    }
+
+    #[test]
     fn without_an_organization_it_is_still_a_users() {
         let mut claims = with("org_id", Value::Null);
         claims["user_role"] = Value::Null;
@@ -289,10 +339,13 @@ mod tests {
     #[test]
     fn an_anonymous_user_is_told_why() {
         let mut claims = with("is_anonymous", json!(true));
-        claims["org_id"] = Value::Null;
-        let problem = verify(&sign(&claims, Algorithm::HS256, SECRET)).unwrap_err();
-        assert_eq!(problem.kind(), Kind::NoOrganization);
-        assert!(problem.detail().contains("anonymous"), "{}", problem.detail());
+        // Also one whose token names an organization, which no hook of ours puts there.
+        for org_id in [json!(ORG), Value::Null] {
+            claims["org_id"] = org_id;
+            let problem = verify(&sign(&claims, Algorithm::HS256, SECRET)).unwrap_err();
+            assert_eq!(problem.kind(), Kind::NoOrganization);
+            assert!(problem.detail().contains("anonymous"), "{}", problem.detail());
+        }
     }
 
     #[test]

@@ -16,14 +16,24 @@ pub async fn authority(headers: &HeaderMap) -> Result<Authority, Problem> {
     }
 }
 
+/// The authority of a request that only a person may make, from `Authorization: Bearer` an access token that names an
+/// organization.
+pub async fn member(headers: &HeaderMap) -> Result<Authority, Problem> {
+    Ok(Authority::from_token(&verify(access_token(headers)?).await?.in_organization()?))
+}
+
 /// The user of a request, with or without an organization, from `Authorization: Bearer` an access token.
 pub async fn user(headers: &HeaderMap) -> Result<UserAuthority, Problem> {
+    Ok(UserAuthority::from_token(&verify(access_token(headers)?).await?))
+}
+
+fn access_token(headers: &HeaderMap) -> Result<&str, Problem> {
     match Credential::from_headers(headers)? {
         Credential::ApiKey(_) => {
             let detail = "An API key is an organization's and no user's; send the user's own access token.";
             Err(Problem::new(Kind::Forbidden, detail))
         }
-        Credential::AccessToken(token) => Ok(UserAuthority::from_token(&verify(token).await?)),
+        Credential::AccessToken(token) => Ok(token),
     }
 }
 

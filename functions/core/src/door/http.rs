@@ -1,7 +1,7 @@
 //! Requests in, replies out: request ids, bounded bodies, problems, and the log of what failed.
 
-use super::variables::{kinde_key_url, sent_secrets, workos_secrets};
-use super::{keys, log, webhook_secrets, within};
+use super::variables::{kinde_key_url, sent_secrets, webhook_secrets, workos_secrets};
+use super::{keys, log, within};
 use crate::access_token::{MAX_TOKEN_BYTES, UnverifiedEvent};
 use crate::identity::sender::{Scheme, Sender};
 use crate::identity::workos;
@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use spin_sdk::http::{FullBody, IntoResponse, Request};
 use spin_sdk::wasip3::http::types::{ErrorCode, Response as WasiResponse};
 use spin_sdk::wasip3::http_compat::IncomingRequestBody;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 use uuid::Uuid;
 
 const REQUEST_ID: &str = "x-request-id";
@@ -22,6 +22,9 @@ const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// The most that is read of a body nobody wants, bytes and time.
 const DISCARD_BYTES: usize = 16 * 1024 * 1024;
 const DISCARD_DEADLINE: Duration = Duration::from_secs(5);
+/// The most that a hook may take, from its first byte to its answer: the strictest provider gives it five seconds, the way
+/// there and back included.
+const HOOK_DEADLINE: Duration = Duration::from_millis(4_500);
 
 /// A request, whose body comes when it is asked for.
 pub struct Incoming {
@@ -41,20 +44,47 @@ pub struct Outgoing(Reply);
 /// How a route writes its problems.
 pub type ProblemForm = fn(&Problem, &str) -> Reply;
 
+/// Nobody is there any more to read the answer, whatever it was going to be.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer within {HOOK_DEADLINE:?}")]
+struct HookTooSlow;
+
 /// Answers a request by a route. A problem is written in the given form, and logged once, here, if it is ours.
 pub async fn serve<F>(function: &str, request: Request, form: ProblemForm, route: F) -> Outgoing
 where
     F: AsyncFnOnce(&mut Incoming) -> Result<Reply, Problem>,
 {
+    respond(function, request, form, async |incoming| (route(incoming).await, DISCARD_DEADLINE)).await
+}
+
+/// The same for a hook, whose provider hangs up after a while: whatever it is that takes so long, there is an answer before.
+pub async fn serve_hook<F>(function: &str, request: Request, form: ProblemForm, route: F) -> Outgoing
+where
+    F: AsyncFnOnce(&mut Incoming) -> Result<Reply, Problem>,
+{
+    let started = Instant::now();
+    respond(function, request, form, async |incoming| {
+        let outcome = within(HOOK_DEADLINE, route(incoming)).await;
+        let outcome = outcome.unwrap_or_else(|| Err(Problem::ours(Kind::HookTooSlow, HookTooSlow)));
+        (outcome, HOOK_DEADLINE.saturating_sub(started.elapsed()))
+    })
+    .await
+}
+
+/// `route` answers, and says how long what is left of the body may be read.
+async fn respond<F>(function: &str, request: Request, form: ProblemForm, route: F) -> Outgoing
+where
+    F: AsyncFnOnce(&mut Incoming) -> (Result<Reply, Problem>, Duration),
+{
     let request_id = Uuid::new_v4().to_string();
     let mut incoming = Incoming::new(request, function, &request_id);
     let mut reply = match route(&mut incoming).await {
-        Ok(reply) => reply,
-        Err(problem) => {
+        (Ok(reply), _) => reply,
+        (Err(problem), patience) => {
             if problem.kind().status() >= 500 {
                 incoming.log_failure(&problem);
             }
-            incoming.discard().await;
+            incoming.discard(patience).await;
             form(&problem, &request_id)
         }
     };
@@ -102,12 +132,17 @@ impl Incoming {
         &self.query
     }
 
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
     /// Refuses every other method.
     pub fn require_method(&self, method: &Method) -> Result<(), Problem> {
         if self.method == method {
             return Ok(());
         }
-        Err(Problem::method_not_allowed(method))
+        Err(Problem::method_not_allowed(std::slice::from_ref(method)))
     }
 
     /// Refuses a body that is not plain JSON.
@@ -175,20 +210,29 @@ impl Incoming {
     }
 
     async fn collect(&mut self, max_bytes: usize) -> Result<Bytes, Problem> {
-        let mut kept = BytesMut::new();
+        let announced = self.announced_bytes();
+        if announced.is_some_and(|bytes| bytes > max_bytes) {
+            return Err(too_large(announced, max_bytes));
+        }
+        // In one piece if the sender says how much: growing would take twice as much for a while.
+        let mut kept = BytesMut::with_capacity(announced.unwrap_or_default());
         while let Some(data) = self.next().await? {
             if kept.len() + data.len() > max_bytes {
-                let detail = format!("The body has more than {max_bytes} bytes.");
-                return Err(Problem::new(Kind::BodyTooLarge, detail));
+                return Err(too_large(None, max_bytes));
             }
             kept.extend_from_slice(&data);
         }
         Ok(kept.freeze())
     }
 
+    /// How much comes, if the sender says so.
+    fn announced_bytes(&self) -> Option<usize> {
+        self.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    }
+
     /// Reads what is left of the body, for a while, and keeps nothing: a server that answers and hangs up while the client
     /// still sends resets the connection, and the client never sees the answer.
-    async fn discard(&mut self) {
+    async fn discard(&mut self, patience: Duration) {
         let reading = async {
             let mut discarded = 0;
             while let Ok(Some(data)) = self.next().await {
@@ -199,7 +243,7 @@ impl Incoming {
             }
         };
         // Whether it came to its end or not, the answer goes out.
-        let _ended = within(DISCARD_DEADLINE, reading).await;
+        let _ended = within(patience, reading).await;
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
@@ -214,6 +258,11 @@ impl Incoming {
             None => Ok(None),
         }
     }
+}
+
+fn too_large(announced: Option<usize>, max_bytes: usize) -> Problem {
+    let came = announced.map_or_else(|| format!("more than {max_bytes}"), |bytes| bytes.to_string());
+    Problem::new(Kind::BodyTooLarge, format!("The body has {came} bytes as it was sent; {max_bytes} are taken."))
 }
 
 impl IntoResponse for Outgoing {

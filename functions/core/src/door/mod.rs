@@ -10,8 +10,8 @@ mod log;
 pub mod postgres;
 mod variables;
 
-pub use credentials::{authority, user};
-pub use variables::{variable, webhook_secrets};
+pub use credentials::{authority, member, user};
+pub use variables::variable;
 
 use futures::future::{Either, select};
 use std::pin::pin;

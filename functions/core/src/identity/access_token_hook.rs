@@ -4,6 +4,7 @@
 //! written, also those that this service does not know.
 
 use super::person::Person;
+use super::{told_user_id, unreadable};
 use crate::problem::{Kind, Problem};
 use crate::reply::Reply;
 use serde::{Deserialize, Serialize};
@@ -20,8 +21,8 @@ pub type Claims = BTreeMap<String, Box<RawValue>>;
 /// What the provider asks.
 #[derive(Debug, Deserialize)]
 pub struct Event {
-    /// The user the token is for.
-    pub user_id: Uuid,
+    /// What the provider calls the user.
+    user_id: String,
     claims: Claims,
 }
 
@@ -53,9 +54,12 @@ struct ErrorBody {
 impl Event {
     /// Reads a body whose signature was verified.
     pub fn read(body: &[u8]) -> Result<Self, Problem> {
-        serde_json::from_slice(body).map_err(|error| {
-            Problem::new(Kind::MalformedBody, format!("The body is not an access-token event: {error}."))
-        })
+        serde_json::from_slice(body).map_err(|error| unreadable("access-token event", &error))
+    }
+
+    /// The user the token is for, whom the provider's tokens by this `iss` call so.
+    pub fn user_id(&self, issuer: &str) -> Result<Uuid, Problem> {
+        told_user_id(issuer, &self.user_id)
     }
 
     /// Whether the user has not said who they are: such a one gets no organization.
@@ -111,6 +115,7 @@ fn raw(value: &impl Serialize) -> Result<Box<RawValue>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::identity::user_id::user_id;
     use serde_json::{Value, json};
 
     const ORG: &str = "22222222-2222-4222-8222-222222222222";
@@ -170,15 +175,36 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_refused() {
+    fn the_user_is_who_the_webhooks_and_tokens_say() {
+        let issuer = "https://clerk.acme.example";
+        let id = |user_id: &str| {
+            let body = format!(r#"{{"user_id": "{user_id}", "claims": {{}}}}"#);
+            Event::read(body.as_bytes()).unwrap().user_id(issuer).map_err(|problem| problem.kind())
+        };
+        assert_eq!(id(ORG).unwrap().to_string(), ORG);
+        let clerk = "user_29w83sxmDNGwOuEthce5gg56FcC";
+        assert_eq!(id(clerk).ok(), user_id(issuer, clerk));
+        assert_eq!(id(clerk).unwrap().to_string(), "62db6c5a-6f56-5d9a-ae2d-6fb708b7f2da");
+        assert_eq!(id(""), Err(Kind::MalformedBody));
+        assert_eq!(id(&"x".repeat(256)), Err(Kind::MalformedBody));
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused_and_not_repeated() {
         for body in [
             "",
             "null",
             "{}",
-            r#"{"user_id": "1", "claims": {}}"#,
+            r#"{"user_id": 1, "claims": {}}"#,
+            r#"{"user_id": {"$2a$10$hash": 1}, "claims": {}}"#,
+            r#"{"user_id": "22222222-2222-4222-8222-222222222222", "claims": "$2a$10$hash"}"#,
             r#"{"user_id": "22222222-2222-4222-8222-222222222222"}"#,
         ] {
-            assert_eq!(Event::read(body.as_bytes()).unwrap_err().kind(), Kind::MalformedBody, "{body}");
+            let problem = Event::read(body.as_bytes()).unwrap_err();
+            assert_eq!(problem.kind(), Kind::MalformedBody, "{body}");
+            assert!(!problem.detail().contains("hash"), "{}", problem.detail());
         }
+        let problem = Event::read(br#"{"user_id": "1"}"#).unwrap_err();
+        assert!(problem.detail().contains("missing field `claims`"), "{}", problem.detail());
     }
 }

@@ -9,5 +9,25 @@ pub mod user_id;
 pub mod webhook;
 pub mod workos;
 
+use crate::problem::{Kind, Problem};
+use uuid::Uuid;
+
 /// The largest webhook, bytes: providers keep theirs far below.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// Tells what is missing or where it is odd; not what stands there, which may be anything, a password's hash too.
+fn unreadable(what: &str, error: &serde_json::Error) -> Problem {
+    let text = error.to_string();
+    let reason = if text.starts_with("missing field") {
+        text
+    } else {
+        format!("it is not of the form expected, at line {} column {}", error.line(), error.column())
+    };
+    Problem::new(Kind::MalformedBody, format!("The body is no {what}: {reason}."))
+}
+
+/// The id of the user whom a message calls `subject`.
+fn told_user_id(issuer: &str, subject: &str) -> Result<Uuid, Problem> {
+    user_id::user_id(issuer, subject)
+        .ok_or_else(|| Problem::new(Kind::MalformedBody, "The user's id is empty or longer than 255 bytes."))
+}

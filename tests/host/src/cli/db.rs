@@ -12,7 +12,7 @@ use crate::database::{Cluster, ClusterOptions, make_data_dir};
 use crate::dev::{self, Dev};
 use crate::migrate::migrate;
 use crate::progress::say;
-use crate::roles::{LOCAL_AUDIENCE, LOCAL_ISSUER, set_role_passwords, variables};
+use crate::roles::{LOCAL_AUDIENCE, LOCAL_ISSUER, check, set_role_passwords, variables};
 use crate::secrets::{self, Secrets};
 
 const DATABASE: &str = "tally";
@@ -32,12 +32,13 @@ impl Database {
             remove_all(place)?;
         }
         make_data_dir(place.data_dir())?;
+        let secrets = Secrets::of(place.data_dir())?;
+        check(&secrets).with_context(|| place.data_dir().join(secrets::FILE).display().to_string())?;
         let url = match &args.database_url {
             Some(url) => url.clone(),
             None => start_cluster(place, cluster).await?,
         };
         report_migration(&migrate(&url).await?);
-        let secrets = Secrets::of(place.data_dir())?;
         set_role_passwords(&url, &secrets).await?;
         Ok(Self { url, secrets })
     }

@@ -39,7 +39,9 @@ pub enum ClusterOptions {
     Kept(PathBuf),
     /// A new one in a temporary folder, which goes with this process: quick, and safe against nothing.
     Throwaway,
-    /// The same with these programs, in this folder, which the server's account owns: it may hold the programs too.
+    /// The same with the settings that a commit's safety rests on as Postgres has them, all on: to be crashed.
+    Durable,
+    /// As [`ClusterOptions::Throwaway`] with these programs, in this folder, which the server's account owns: it may hold the programs too.
     ThrowawayIn(PathBuf, Binaries),
 }
 
@@ -51,8 +53,15 @@ pub struct Cluster {
     folder: PathBuf,
     password: String,
     port: u16,
-    is_throwaway: bool,
+    kind: Kind,
     server: Server,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Kept,
+    Throwaway,
+    Durable,
 }
 
 #[derive(Debug)]
@@ -67,14 +76,15 @@ impl Cluster {
     /// Starts the cluster, making it first where there is none; ready for connections when it answers.
     pub async fn start(options: ClusterOptions) -> Result<Self> {
         match options {
-            ClusterOptions::Throwaway => {
+            ClusterOptions::Throwaway | ClusterOptions::Durable => {
                 let (binaries, account) = server_programs(None).await?;
                 let folder = place::temporary_folder(&std::env::temp_dir(), account.as_ref())?.keep();
-                Self::start_in(folder, binaries, account, true).await
+                let kind = if options == ClusterOptions::Durable { Kind::Durable } else { Kind::Throwaway };
+                Self::start_in(folder, binaries, account, kind).await
             }
             ClusterOptions::ThrowawayIn(folder, binaries) => {
                 let account = tokio::task::spawn_blocking(Account::for_database).await??;
-                Self::start_in(folder, binaries, account, true).await
+                Self::start_in(folder, binaries, account, Kind::Throwaway).await
             }
             ClusterOptions::Kept(data_dir) => {
                 // One at a time decides what to do with this data directory.
@@ -82,7 +92,7 @@ impl Cluster {
                 let _locked = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
                 let (binaries, account) = server_programs(existing_major(&data_dir)).await?;
                 let folder = place::find_or_make(&data_dir, account.as_ref())?;
-                Self::start_in(folder, binaries, account, false).await
+                Self::start_in(folder, binaries, account, Kind::Kept).await
             }
         }
     }
@@ -92,14 +102,9 @@ impl Cluster {
         place::remove(data_dir)
     }
 
-    async fn start_in(
-        folder: PathBuf,
-        binaries: Binaries,
-        account: Option<Account>,
-        is_throwaway: bool,
-    ) -> Result<Self> {
+    async fn start_in(folder: PathBuf, binaries: Binaries, account: Option<Account>, kind: Kind) -> Result<Self> {
         let mut cluster =
-            Self { binaries, account, folder, password: String::new(), port: 0, is_throwaway, server: Server::Stopped };
+            Self { binaries, account, folder, password: String::new(), port: 0, kind, server: Server::Stopped };
         cluster.init().await?;
         cluster.password = fs::read_to_string(cluster.folder.join(PASSWORD))?.trim().to_owned();
         cluster.start_server().await?;
@@ -119,6 +124,13 @@ impl Cluster {
     /// Whether another process owns the server: it goes when that process does.
     pub fn is_shared(&self) -> bool {
         matches!(self.server, Server::Theirs)
+    }
+
+    /// What the server has logged so far.
+    pub fn server_log(&self) -> Result<String> {
+        let log = self.log();
+        let bytes = fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The superuser's URL of a database.
@@ -199,15 +211,37 @@ impl Cluster {
         self.launch_in_time(|| Ok(port)).await
     }
 
-    /// Kills the server at once, as a crash would; `restart` brings it back.
+    /// Kills the server's first process, whereupon the others end when they notice; `restart` brings it back.
     pub async fn kill_hard(&mut self) -> Result<()> {
+        let (server, pid) = self.own_server()?;
+        signal(pid, Signal::KILL)?;
+        server.wait_ended().await;
+        Ok(())
+    }
+
+    /// Kills every process of the server at once, amid whatever it does, as a crash would; `restart` brings it back.
+    pub async fn crash(&mut self) -> Result<()> {
+        let (server, pid) = self.own_server()?;
+        // Held first: it makes no further process then, and waits for none, so that no process id is anybody else's.
+        signal(pid, Signal::STOP)?;
+        for process in postmaster::children(pid)?.into_iter().chain([pid]) {
+            signal(process, Signal::KILL)?;
+        }
+        server.wait_ended().await;
+        Ok(())
+    }
+
+    fn own_server(&self) -> Result<(&Watched, i32)> {
         let Server::Ours(server) = &self.server else {
             bail!("the server is not ours to kill");
         };
         let running = postmaster::running(&self.data())?.context("the server does not run")?;
-        signal(running.pid, Signal::KILL)?;
-        server.wait_ended().await;
-        Ok(())
+        Ok((server, running.pid))
+    }
+
+    /// Whether it goes with this process.
+    fn is_throwaway(&self) -> bool {
+        self.kind != Kind::Kept
     }
 
     fn data(&self) -> PathBuf {
@@ -242,7 +276,7 @@ impl Cluster {
         arguments.extend(["--locale".into(), locale.into()]);
         arguments.extend(["--pwfile".into(), self.folder.join(PASSWORD).into()]);
         arguments.extend(["--pgdata".into(), folder.into()]);
-        arguments.extend(self.is_throwaway.then(|| "--no-sync".into()));
+        arguments.extend(self.is_throwaway().then(|| "--no-sync".into()));
         arguments
     }
 
@@ -255,7 +289,7 @@ impl Cluster {
             environment: vec![("LC_ALL".into(), "C".into())],
             log: self.log(),
             stop_signal,
-            remove: self.is_throwaway.then(|| self.folder.clone()),
+            remove: self.is_throwaway().then(|| self.folder.clone()),
             account: self.account.clone(),
         })
     }
@@ -316,7 +350,7 @@ impl Cluster {
 
     async fn launch(&mut self, port: u16) -> Result<()> {
         self.port = port;
-        let stop_signal = if self.is_throwaway { "QUIT" } else { "INT" };
+        let stop_signal = if self.is_throwaway() { "QUIT" } else { "INT" };
         let watched = self.watch("postgres", self.server_arguments(), stop_signal)?;
         let watcher = watched.watcher_id().context("the watcher is gone")?;
         self.write_private(&self.folder.join(WATCHER), &watcher.to_string())?;
@@ -335,8 +369,10 @@ impl Cluster {
             "log_timezone=UTC",
             "logging_collector=off",
         ];
-        if self.is_throwaway {
-            settings.extend(["fsync=off", "full_page_writes=off", "max_connections=600"]);
+        match self.kind {
+            Kind::Kept => {}
+            Kind::Throwaway => settings.extend(["fsync=off", "full_page_writes=off", "max_connections=600"]),
+            Kind::Durable => settings.extend(["fsync=on", "full_page_writes=on", "synchronous_commit=on"]),
         }
         let data = [OsString::from("-D"), self.data().into()];
         data.into_iter().chain(settings.into_iter().flat_map(|setting| ["-c".into(), setting.into()])).collect()
@@ -365,7 +401,7 @@ impl Cluster {
 impl Drop for Cluster {
     /// A temporary folder goes with its server's watcher, but for one whose server was stopped, or never came back.
     fn drop(&mut self) {
-        if self.is_throwaway && matches!(self.server, Server::Stopped) {
+        if self.is_throwaway() && matches!(self.server, Server::Stopped) {
             // There is nobody left to tell of a failure.
             let _outcome = fs::remove_dir_all(&self.folder);
         }

@@ -64,6 +64,36 @@ pub(super) fn is_alive(pid: i32) -> bool {
     is_known && !is_zombie()
 }
 
+/// The processes that this one started and has not waited for.
+pub(super) fn children(pid: i32) -> Result<Vec<i32>> {
+    let parents = match fs::read_dir("/proc/self") {
+        Ok(_) => parents_in_proc()?,
+        Err(_) => capture(Command::new("ps").args(["-A", "-o", "pid=", "-o", "ppid="]))?,
+    };
+    let pairs = parents.lines().filter_map(|line| {
+        let mut ids = line.split_whitespace().map(str::parse::<i32>);
+        Some((ids.next()?.ok()?, ids.next()?.ok()?))
+    });
+    Ok(pairs.filter(|(_, parent)| *parent == pid).map(|(child, _)| child).collect())
+}
+
+/// As `ps` prints them, which not every system has: each process id, and that of its parent.
+fn parents_in_proc() -> Result<String> {
+    let mut lines = String::new();
+    for entry in fs::read_dir("/proc")? {
+        // One that has ended meanwhile has no file any more.
+        let Ok(stat) = fs::read_to_string(entry?.path().join("stat")) else {
+            continue;
+        };
+        // `pid (name) state parent`; a name may hold anything.
+        if let (Some((pid, _)), Some((_, rest))) = (stat.split_once(' '), stat.rsplit_once(')')) {
+            let parent = rest.split_whitespace().nth(1).unwrap_or_default();
+            lines.push_str(&format!("{pid} {parent}\n"));
+        }
+    }
+    Ok(lines)
+}
+
 /// Whether the process is a server, of this data folder: its command line names the folder.
 fn is_server_of(pid: i32, data: &Path) -> bool {
     let line = fs::read(format!("/proc/{pid}/cmdline")).or_else(|_| {
@@ -84,6 +114,16 @@ mod tests {
         assert_eq!(Postmaster::parse(FILE), Some(Postmaster { pid: 4711, port: 5433 }));
         assert_eq!(Postmaster::parse("4711\n/data\n"), None);
         assert_eq!(Postmaster::parse(""), None);
+    }
+
+    #[test]
+    fn knows_its_children() {
+        let mut child = Command::new("sleep").arg("60").spawn().unwrap();
+        let found = children(std::process::id().cast_signed()).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(found.contains(&child.id().cast_signed()), "{found:?}");
+        assert_eq!(children(child.id().cast_signed()).unwrap(), Vec::<i32>::new());
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Auth0's event streams: CloudEvents, `{"specversion": "1.0", "type": "user.created", "data": {"object": {…}}}`.
 
-use super::{NewUser, USER_CREATED, full_name, unreadable};
+use super::{NewUser, USER_CREATED, full_name};
 use crate::identity::person::Person;
+use crate::identity::unreadable;
 use crate::problem::Problem;
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -1,7 +1,8 @@
 //! Clerk, through Svix: `{"object": "event", "type": "user.created", "data": {"object": "user", …}}`.
 
-use super::{NewUser, full_name, unreadable};
+use super::{NewUser, full_name};
 use crate::identity::person::Person;
+use crate::identity::unreadable;
 use crate::problem::Problem;
 use serde::Deserialize;
 use serde_json::value::RawValue;

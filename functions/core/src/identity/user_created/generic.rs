@@ -1,7 +1,8 @@
 //! Any sender of Standard Webhooks: `{"type": "user.created", "data": {"id", "email", "name", "company", …}}`.
 
-use super::{NewUser, unreadable};
+use super::NewUser;
 use crate::identity::person::Person;
+use crate::identity::unreadable;
 use crate::problem::Problem;
 use serde::Deserialize;
 use serde_json::value::RawValue;

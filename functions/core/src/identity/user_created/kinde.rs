@@ -1,7 +1,8 @@
 //! Kinde: `{"type": "user.created", "event_id": "event_…", "data": {"user": {"id": "kp_…", …}}}`, the claims of a JWT.
 
-use super::{NewUser, USER_CREATED, full_name, unreadable};
+use super::{NewUser, USER_CREATED, full_name};
 use crate::identity::person::Person;
+use crate::identity::unreadable;
 use crate::problem::Problem;
 use serde::Deserialize;
 

@@ -14,7 +14,7 @@ mod workos;
 
 use super::person::Person;
 use super::sender::Sender;
-use super::user_id::user_id;
+use super::{told_user_id, unreadable};
 use crate::problem::{Kind, Problem};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -68,9 +68,7 @@ pub fn decide(sender: Sender, issuer: &str, body: &[u8]) -> Result<Decision, Pro
         Sender::Kinde => kinde::read(body)?,
     };
     let Some(NewUser { id, person, blocks_sign_up }) = new_user else { return Ok(Decision::Nothing) };
-    let user_id = user_id(issuer, &id)
-        .ok_or_else(|| Problem::new(Kind::MalformedBody, "The user's id is empty or longer than 255 bytes."))?;
-    Ok(Decision::Provision { user_id, person, blocks_sign_up })
+    Ok(Decision::Provision { user_id: told_user_id(issuer, &id)?, person, blocks_sign_up })
 }
 
 fn signed(body: &[u8]) -> Result<Option<NewUser>, Problem> {
@@ -89,17 +87,6 @@ fn signed(body: &[u8]) -> Result<Option<NewUser>, Problem> {
             Err(Problem::new(Kind::MalformedBody, detail))
         }
     }
-}
-
-/// Tells what is missing or where it is odd; not what stands there, which may be anything, a password's hash too.
-fn unreadable(what: &str, error: &serde_json::Error) -> Problem {
-    let text = error.to_string();
-    let reason = if text.starts_with("missing field") {
-        text
-    } else {
-        format!("it is not of the form expected, at line {} column {}", error.line(), error.column())
-    };
-    Problem::new(Kind::MalformedBody, format!("The body is not a {what}: {reason}."))
 }
 
 /// First and last name, as far as they are there.

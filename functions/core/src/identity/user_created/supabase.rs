@@ -1,8 +1,9 @@
 //! Supabase: the hooks of Auth, `{"metadata": {"name"}, "user": {…}}`, and Database Webhooks, which send whole rows of
 //! `auth.users`, `{"type": "INSERT", "table": "users", "schema": "auth", "record": {…}}`.
 
-use super::{NewUser, unreadable};
+use super::NewUser;
 use crate::identity::person::Person;
+use crate::identity::unreadable;
 use crate::problem::{Kind, Problem};
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -1,6 +1,7 @@
 //! What each provider's envelope comes to, and what no sender may say.
 
 use super::*;
+use crate::identity::user_id::user_id;
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://id.acme.example";

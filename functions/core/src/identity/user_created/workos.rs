@@ -1,7 +1,8 @@
 //! WorkOS: `{"event": "user.created", "data": {"object": "user", …}}`; note `event`, where others have `type`.
 
-use super::{NewUser, USER_CREATED, full_name, unreadable};
+use super::{NewUser, USER_CREATED, full_name};
 use crate::identity::person::Person;
+use crate::identity::unreadable;
 use crate::problem::Problem;
 use serde::Deserialize;
 use serde_json::value::RawValue;

@@ -28,9 +28,9 @@ pub(super) enum Key {
 /// A secret that cannot be used. Never says which characters it has.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
-    /// There is none at all.
-    #[error("no webhook secret is set")]
-    Missing,
+    /// Begun as a JSON array.
+    #[error("the webhook secrets begin with [ and are no JSON array of texts")]
+    List,
     /// Not base64.
     #[error("webhook secret {position} is not base64")]
     Base64 {

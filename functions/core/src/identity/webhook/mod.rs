@@ -29,13 +29,24 @@ pub struct WebhookSecrets {
 }
 
 impl WebhookSecrets {
-    /// Reads secrets separated by `|` as Supabase Auth has them: `v1,whsec_<base64>`, `whsec_<base64>` or bare base64, and
-    /// for asymmetric signatures `v1a,whpk_<base64>` or `whpk_<base64>`.
+    /// Reads secrets separated by `|` as Supabase Auth has them, or in a JSON array: `v1,whsec_<base64>`, `whsec_<base64>` or
+    /// bare base64, and for asymmetric signatures `v1a,whpk_<base64>` or `whpk_<base64>`. There may be none.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
-        let secrets = text.split('|').map(str::trim).filter(|secret| !secret.is_empty());
-        let keys: Vec<Key> =
+        // Which no secret begins with.
+        let list: Vec<String> = if text.trim_start().starts_with('[') {
+            serde_json::from_str(text).map_err(|_| SecretError::List)?
+        } else {
+            text.split('|').map(str::to_owned).collect()
+        };
+        let secrets = list.iter().map(|secret| secret.trim()).filter(|secret| !secret.is_empty());
+        let keys =
             (1..).zip(secrets).map(|(position, secret)| Key::parse(secret, position)).collect::<Result<_, _>>()?;
-        if keys.is_empty() { Err(SecretError::Missing) } else { Ok(Self { keys }) }
+        Ok(Self { keys })
+    }
+
+    /// Whether there is none, and so no signature that fits.
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
     }
 
     /// Whether one of the secrets signed this body, within five minutes of `now`.

@@ -1,0 +1,79 @@
+//! A batch as the database takes it.
+
+/// A batch as the database takes it, each value fit to be cast. What many events have in common comes once, as a series: so
+/// thousands of events are few texts to be carried across the door, looked up and parsed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// The series.
+    pub series: SeriesColumns,
+    /// Of each event the number of its series, from 1.
+    pub numbers: Vec<Option<i32>>,
+    /// Of each event the sender's id.
+    pub ids: Vec<Option<String>>,
+    /// Of each event its value, a decimal as it was written.
+    pub values: Vec<Option<String>>,
+    /// Of each event its time: RFC 3339, UTC, microseconds at the most.
+    pub recorded_at: Vec<Option<String>>,
+}
+
+/// What events have in common, one array a field, all of one length.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct SeriesColumns {
+    /// Uuids; none where the store is named otherwise, or implied by the API key.
+    pub store_ids: Vec<Option<String>>,
+    /// What the sender's system calls the store; none where `store_ids` has it, or the API key implies it.
+    pub external_ids: Vec<Option<String>>,
+    /// Names of senders.
+    pub sources: Vec<Option<String>>,
+    /// Keys of metrics.
+    pub metrics: Vec<Option<String>>,
+    /// ISO 4217 codes.
+    pub currencies: Vec<Option<String>>,
+    /// JSON objects of scalars.
+    pub dimensions: Vec<Option<String>>,
+}
+
+/// An event of a batch, put together from its columns.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Row<'a> {
+    /// See [`SeriesColumns`], and so on.
+    pub store_id: Option<&'a str>,
+    /// What the sender's system calls the store.
+    pub external_id: Option<&'a str>,
+    /// The name of the sender.
+    pub source: Option<&'a str>,
+    /// The key of the metric.
+    pub metric: Option<&'a str>,
+    /// An ISO 4217 code.
+    pub currency: Option<&'a str>,
+    /// A JSON object of scalars.
+    pub dimensions: Option<&'a str>,
+    /// The sender's id.
+    pub id: Option<&'a str>,
+    /// A decimal.
+    pub value: Option<&'a str>,
+    /// When it happened.
+    pub recorded_at: Option<&'a str>,
+}
+
+impl Columns {
+    /// An event by its number, from 0.
+    pub fn row(&self, index: usize) -> Option<Row<'_>> {
+        let series = usize::try_from((*self.numbers.get(index)?)?).ok()?.checked_sub(1)?;
+        fn text(column: &[Option<String>], at: usize) -> Option<&str> {
+            column.get(at)?.as_deref()
+        }
+        let SeriesColumns { store_ids, external_ids, sources, metrics, currencies, dimensions } = &self.series;
+        Some(Row {
+            store_id: text(store_ids, series),
+            external_id: text(external_ids, series),
+            source: text(sources, series),
+            metric: text(metrics, series),
+            currency: text(currencies, series),
+            dimensions: text(dimensions, series),
+            id: text(&self.ids, index),
+            value: text(&self.values, index),
+            recorded_at: text(&self.recorded_at, index),
+        })
+    }
+}

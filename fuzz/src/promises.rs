@@ -1,0 +1,139 @@
+//! What holds for every batch that was read.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeSet;
+use tally_core::events::{Batch, Columns, Rejection, SeriesColumns, Stored};
+
+const MAX_RAW_BYTES: usize = 65_536;
+
+/// A batch as it can be compared: the columns, the texts of their rows, and the codes of what is in none, by number.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Outcome {
+    pub(crate) columns: Columns,
+    pub(crate) raw: Vec<String>,
+    pub(crate) codes: Vec<(usize, String)>,
+}
+
+impl Outcome {
+    /// How many events there were.
+    pub(crate) fn count(&self) -> usize {
+        self.columns.ids.len() + self.codes.len()
+    }
+}
+
+/// Holds a batch to what is promised of each.
+pub(crate) fn outcome(mut batch: Batch) -> Outcome {
+    let columns = batch.take_columns();
+    let rows = columns.ids.len();
+    assert_castable(&columns);
+    let raw: Vec<String> =
+        batch.starts().iter().zip(batch.lengths()).map(|(start, length)| text(&batch, *start, length)).collect();
+    assert_eq!(raw.len(), rows, "a row without its text, or a text without its row");
+    let codes: Vec<_> =
+        batch.rejections().inspect(assert_keepable).map(|one| (one.index, one.code.to_owned())).collect();
+    assert_counted_once(&batch, rows, &codes);
+    Outcome { columns, raw, codes }
+}
+
+/// The text of a row, which is where the batch says.
+fn text(batch: &Batch, start: Option<i32>, length: Option<i32>) -> String {
+    let number = |number: Option<i32>| number.and_then(|number| usize::try_from(number).ok());
+    let bytes = number(start).zip(number(length)).and_then(|(start, length)| batch.body().get(start..start + length));
+    match bytes.map(|bytes| String::from_utf8(bytes.to_vec())) {
+        Some(Ok(text)) => text,
+        other => panic!("no text: {other:?}"),
+    }
+}
+
+/// Every event is in the receipt, once.
+fn assert_counted_once(batch: &Batch, rows: usize, codes: &[(usize, String)]) {
+    // As if the database had taken all but the first.
+    let told: Vec<Value> = (0..rows.min(1))
+        .map(|index| json!({"index": index, "code": "unknown_metric", "detail": "x", "quarantine_id": null}))
+        .collect();
+    let stored = json!({
+        "accepted": rows - told.len(), "duplicates": 0, "replaced": 0, "errors": told, "rejected_ids": [], "quarantined": 0,
+        "quarantine_full": false,
+    });
+    let Ok(stored) = serde_json::from_value::<Stored>(stored) else { panic!("no answer of the database") };
+    let receipt = serde_json::to_value(batch.receipt(stored)).unwrap_or_default();
+    let numbers: BTreeSet<_> =
+        receipt["errors"].as_array().into_iter().flatten().map(|error| error["index"].as_u64()).collect();
+    assert_eq!(numbers.len(), codes.len() + told.len(), "{receipt}");
+    assert_eq!(receipt["rejected"], numbers.len(), "{receipt}");
+    let count = rows + codes.len();
+    assert!(numbers.iter().all(|number| number.is_some_and(|number| number < count as u64)), "{receipt}");
+}
+
+/// All of one length, and each value what Postgres casts; and every series is some event's.
+fn assert_castable(columns: &Columns) {
+    let Columns { series, numbers, ids, values, recorded_at } = columns;
+    let SeriesColumns { store_ids, external_ids, sources, metrics, currencies, dimensions } = series;
+    let of_series = [store_ids, external_ids, sources, metrics, currencies, dimensions];
+    let of_events = [ids, values, recorded_at];
+    for (columns, length) in [(&of_series[..], metrics.len()), (&of_events[..], numbers.len())] {
+        for column in columns {
+            assert_eq!(column.len(), length);
+            assert!(column.iter().flatten().all(|text| !text.contains('\0')), "{column:?}");
+        }
+    }
+    let used: BTreeSet<_> = numbers.iter().map(|number| number.unwrap_or_default()).collect();
+    assert!(used.iter().copied().eq((1..).take(metrics.len())), "{used:?} of {}", metrics.len());
+    for column in [ids, metrics, sources] {
+        assert!(column.iter().all(|text| text.as_ref().is_some_and(|text| (1..=255).contains(&text.len()))));
+    }
+    for (values, holds) in [
+        (values, is_decimal as fn(&str) -> bool),
+        (recorded_at, is_instant),
+        (dimensions, is_object_of_scalars),
+        (store_ids, is_uuid),
+        (currencies, |text| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase())),
+    ] {
+        assert!(values.iter().flatten().all(|text| holds(text)), "{values:?}");
+    }
+    assert!([values, recorded_at, dimensions].into_iter().flatten().all(Option::is_some));
+    assert!(store_ids.iter().zip(external_ids).all(|(id, external)| id.is_none() || external.is_none()));
+}
+
+/// At most 30 digits before the point and 18 after it, also once the exponent has moved it.
+fn is_decimal(text: &str) -> bool {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let (mantissa, exponent) = unsigned.split_once(['e', 'E']).unwrap_or((unsigned, "0"));
+    let (integer, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+    let Ok(exponent) = exponent.parse::<i32>() else { return false };
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = |part: &str, shift: i32, max: i32| part.len() as i32 + shift.max(0) <= max;
+    digits(integer) && digits(fraction) && fits(integer, exponent, 30) && fits(fraction, -exponent, 18)
+}
+
+/// In UTC, since 1970, of microseconds at the most.
+fn is_instant(text: &str) -> bool {
+    let fits = |instant: Timestamp| instant >= Timestamp::UNIX_EPOCH && instant.subsec_nanosecond() % 1000 == 0;
+    text.ends_with('Z') && text.is_ascii() && (20..=27).contains(&text.len()) && text.parse().is_ok_and(fits)
+}
+
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f' | b'-'))
+}
+
+fn is_object_of_scalars(text: &str) -> bool {
+    let Ok(fields) = serde_json::from_str::<Map<String, Value>>(text) else { return false };
+    let is_scalar = |value: &Value| match value {
+        Value::String(text) => text.len() <= 255 && !text.contains('\0'),
+        Value::Bool(_) | Value::Number(_) => true,
+        _ => false,
+    };
+    fields.len() <= 32 && fields.iter().all(|(name, value)| (1..=63).contains(&name.len()) && is_scalar(value))
+}
+
+/// What is kept of a rejected event is bounded, and text that Postgres takes.
+fn assert_keepable(rejection: &Rejection<'_>) {
+    assert!(rejection.body.len() <= MAX_RAW_BYTES && !rejection.body.contains('\0'), "{rejection:?}");
+    assert!(rejection.detail.len() <= 600 && !rejection.detail.contains(char::is_control), "{rejection:?}");
+    let known = &rejection.known;
+    let texts = [&known.event_id, &known.source, &known.metric];
+    for text in texts.into_iter().flatten() {
+        assert!((1..=255).contains(&text.len()) && !text.contains(char::is_control), "{rejection:?}");
+    }
+}

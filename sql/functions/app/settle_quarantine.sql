@@ -1,0 +1,31 @@
+-- After a replay: removes what was counted, and gives what was rejected again its newest reason.
+--
+--   p_ids     the events that were tried
+--   p_errors  [{"quarantine_id", "code", "detail"}] of those that were rejected
+
+set role tally_owner;
+
+create or replace function app.settle_quarantine(p_ids uuid[], p_errors jsonb) returns void
+  language plpgsql volatile set search_path = ''
+as $$
+declare
+  v_org_id constant uuid := app.org_id();
+begin
+  perform pg_advisory_xact_lock(app.quarantine_lock(v_org_id));
+  update public.quarantined_events q
+  set code = e.error ->> 'code', detail = e.error ->> 'detail', replayed_at = now()
+  from jsonb_array_elements(p_errors) as e(error)
+  where q.org_id = v_org_id and q.id = (e.error ->> 'quarantine_id')::uuid and q.id = any (p_ids);
+  delete from public.quarantined_events q
+  where q.org_id = v_org_id and q.id = any (p_ids)
+    and not exists (
+      select from jsonb_array_elements(p_errors) as e(error) where (e.error ->> 'quarantine_id')::uuid = q.id
+    );
+end
+$$;
+
+comment on function app.settle_quarantine(uuid[], jsonb) is
+  'Removes what a replay counted, and gives what it rejected its newest reason';
+grant execute on function app.settle_quarantine(uuid[], jsonb) to tally_ingest;
+
+reset role;

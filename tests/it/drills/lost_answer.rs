@@ -1,0 +1,157 @@
+//! The connection ends after the commit and before the answer, or amid what is sent. Whoever sends it again is told of
+//! duplicates, or of what is new then, and each event counts once.
+
+use futures::future::join;
+use serde_json::json;
+
+use crate::answer::ask;
+use crate::harness::{Batch, Bundle, Event, Fault, Ledger, Proxy, Receipt, Tenant, run, until_stored};
+
+const EVENTS: usize = 20;
+const THERE_BEFORE: usize = 5;
+
+/// A bundle whose way to the database can fail. Its instances last, and so do their connections.
+async fn far_from_the_database() -> (Proxy, Bundle) {
+    let port = run().await.unwrap().cluster.port();
+    let proxy = Proxy::before(([127, 0, 0, 1], port).into()).await.unwrap();
+    let (direct, detour) = (format!(":{port}/"), format!(":{}/", proxy.address.port()));
+    let bundle = Bundle::lasting(|variables| {
+        for (_, url) in variables.iter_mut().filter(|(name, _)| name.ends_with("_database_url")) {
+            *url = url.replace(&direct, &detour);
+        }
+        variables.insert("database_port".to_owned(), proxy.address.port().to_string());
+    });
+    let bundle = bundle.await.unwrap();
+    (proxy, bundle)
+}
+
+fn batch(tenant: &Tenant, replaces: bool, events: usize, value: &str) -> Batch {
+    let event = |index| Event {
+        store_id: tenant.store_id.clone(),
+        id: format!("event-{index}-"),
+        recorded_at: "2026-10-05T10:00:00Z".to_owned(),
+        metric: "revenue".to_owned(),
+        value: value.to_owned(),
+        currency: Some("USD".to_owned()),
+        dimensions: json!({"channel": "web"}),
+    };
+    Batch::new(tenant, replaces, (0..events).map(event).collect()).unwrap()
+}
+
+/// Within the batch, but for its first events and its last.
+fn mark() -> String {
+    format!("event-{}-", EVENTS / 2)
+}
+
+/// A tenant with a few events, and the batch that is to be sent: all of its events, restated or not.
+async fn prepare(bundle: &Bundle, replaces: bool) -> (Ledger, usize) {
+    let acme = bundle.tenant("acme").await.unwrap();
+    let mut ledger = Ledger::default();
+    let before = ledger.enter(batch(&acme, false, THERE_BEFORE, "1.00"));
+    assert_eq!(send(bundle, &bundle.base_url, &mut ledger, before).await.accepted, THERE_BEFORE as u64);
+    let value = if replaces { "2.00" } else { "1.00" };
+    let number = ledger.enter(batch(&acme, replaces, EVENTS, value));
+    (ledger, number)
+}
+
+/// Sends a batch, which is acknowledged.
+async fn send(bundle: &Bundle, base_url: &str, ledger: &mut Ledger, number: usize) -> Receipt {
+    let receipt = Receipt::of(&ask(ledger.batches()[number].request(bundle, base_url)).await.ok());
+    ledger.acknowledge(number);
+    receipt
+}
+
+/// Cuts the connection when everything is committed.
+async fn cut_after_the_commit(proxy: &Proxy, bundle: &Bundle) {
+    until_stored(&bundle.database_url, EVENTS).await.unwrap();
+    proxy.cut();
+}
+
+/// The receipt of what is sent for the first time, or for the first time as far as the database knows.
+fn new(replaces: bool) -> Receipt {
+    let (there, new) = (THERE_BEFORE as u64, (EVENTS - THERE_BEFORE) as u64);
+    let receipt = Receipt { accepted: new, ..Receipt::default() };
+    if replaces { Receipt { replaced: there, ..receipt } } else { Receipt { duplicates: there, ..receipt } }
+}
+
+async fn hold_to_the_ledger(bundle: &Bundle, ledger: &Ledger) {
+    let audit = ledger.audit(bundle).await.unwrap();
+    assert_eq!((audit.events, audit.faults), (ledger.events(), Vec::new()));
+}
+
+#[tokio::test]
+async fn an_answer_of_the_database_that_is_lost_on_a_kept_connection_is_asked_for_again() {
+    for replaces in [false, true] {
+        let (proxy, bundle) = far_from_the_database().await;
+        let (mut ledger, number) = prepare(&bundle, replaces).await;
+        proxy.arm(Fault::KeepAnswer(mark()));
+        let sending = send(&bundle, &bundle.base_url, &mut ledger, number);
+        let (receipt, ()) = join(sending, cut_after_the_commit(&proxy, &bundle)).await;
+        assert!(proxy.has_failed());
+        assert_eq!(receipt, Receipt::duplicates(EVENTS as u64), "the function itself sent it again");
+        hold_to_the_ledger(&bundle, &ledger).await;
+    }
+}
+
+#[tokio::test]
+async fn an_answer_of_the_database_that_is_lost_on_a_new_connection_is_asked_for_again_too() {
+    let (proxy, bundle) = far_from_the_database().await;
+    let acme = bundle.tenant("acme").await.unwrap();
+    let mut ledger = Ledger::default();
+    let number = ledger.enter(batch(&acme, false, EVENTS, "1.00"));
+    proxy.arm(Fault::KeepAnswer(mark()));
+    let sending = send(&bundle, &bundle.base_url, &mut ledger, number);
+    let (receipt, ()) = join(sending, cut_after_the_commit(&proxy, &bundle)).await;
+    assert!(proxy.has_failed());
+    assert_eq!(receipt, Receipt::duplicates(EVENTS as u64), "the function itself sent it again");
+    hold_to_the_ledger(&bundle, &ledger).await;
+    // And a client that never got that answer either.
+    let receipt = send(&bundle, &bundle.base_url, &mut ledger, number).await;
+    assert_eq!(receipt, Receipt::duplicates(EVENTS as u64));
+    hold_to_the_ledger(&bundle, &ledger).await;
+}
+
+#[tokio::test]
+async fn a_receipt_that_is_lost_on_the_way_to_the_client_comes_again() {
+    for replaces in [false, true] {
+        let bundle = Bundle::start().await.unwrap();
+        let proxy = Proxy::before(bundle.base_url.strip_prefix("http://").unwrap().parse().unwrap()).await.unwrap();
+        let far = format!("http://{}", proxy.address);
+        let (mut ledger, number) = prepare(&bundle, replaces).await;
+        proxy.arm(Fault::KeepAnswer(mark()));
+        let sending = ledger.batches()[number].request(&bundle, &far).send();
+        let (outcome, ()) = join(sending, cut_after_the_commit(&proxy, &bundle)).await;
+        assert!(proxy.has_failed() && outcome.is_err(), "{outcome:?}");
+        let receipt = send(&bundle, &far, &mut ledger, number).await;
+        assert_eq!(receipt, Receipt::duplicates(EVENTS as u64));
+        hold_to_the_ledger(&bundle, &ledger).await;
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_is_cut_in_half_has_not_been_sent() {
+    for replaces in [false, true] {
+        let (proxy, bundle) = far_from_the_database().await;
+        let (mut ledger, number) = prepare(&bundle, replaces).await;
+        proxy.arm(Fault::CutBefore(mark()));
+        let receipt = send(&bundle, &bundle.base_url, &mut ledger, number).await;
+        assert!(proxy.has_failed());
+        assert_eq!(receipt, new(replaces), "the function itself sent it again");
+        hold_to_the_ledger(&bundle, &ledger).await;
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_is_cut_in_half_stores_nothing() {
+    for replaces in [false, true] {
+        let bundle = Bundle::start().await.unwrap();
+        let proxy = Proxy::before(bundle.base_url.strip_prefix("http://").unwrap().parse().unwrap()).await.unwrap();
+        let far = format!("http://{}", proxy.address);
+        let (mut ledger, number) = prepare(&bundle, replaces).await;
+        proxy.arm(Fault::CutBefore(mark()));
+        let outcome = ledger.batches()[number].request(&bundle, &far).send().await;
+        assert!(proxy.has_failed() && outcome.is_err(), "{outcome:?}");
+        assert_eq!(send(&bundle, &far, &mut ledger, number).await, new(replaces));
+        hold_to_the_ledger(&bundle, &ledger).await;
+    }
+}
