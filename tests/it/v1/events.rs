@@ -6,12 +6,12 @@ use uuid::Uuid;
 use crate::answer::{ask, post};
 use crate::harness::{Bundle, Tenant};
 
-fn event(tenant: &Tenant, id: &str) -> Value {
+pub(super) fn event(tenant: &Tenant, id: &str) -> Value {
     json!({"id": id, "metric": "revenue", "store_id": tenant.store_id, "value": "129.90", "currency": "USD",
            "recorded_at": "2026-10-05T10:00:00Z", "source": "shopify", "dimensions": {"channel": "web"}})
 }
 
-fn with(mut event: Value, field: &str, value: Value) -> Value {
+pub(super) fn with(mut event: Value, field: &str, value: Value) -> Value {
     event[field] = value;
     event
 }

@@ -1,10 +1,15 @@
 //! The routes of stores and dashboards.
 
 mod api_keys;
+mod corrections;
 mod credentials;
 mod event_formats;
 mod events;
+mod limits;
 mod me;
 mod metrics;
+mod pages;
+mod plans;
+mod quarantine;
 mod query;
 mod tokens;
