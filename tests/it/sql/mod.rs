@@ -8,6 +8,6 @@ mod matrix;
 mod partitions;
 pub(crate) mod pgtap;
 mod plans;
-mod rollups;
+pub(crate) mod rollups;
 mod signup_races;
 mod sync_jobs;

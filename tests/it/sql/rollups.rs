@@ -22,8 +22,8 @@ const HISTORIES: RangeInclusive<usize> = 8..=100;
 const WRITERS: usize = 4;
 
 /// Zones whose days are made differently: with summer time, at midnight and not, and at an offset of 45 minutes.
-const ZONES: [&str; 4] = ["America/New_York", "America/Havana", "Asia/Kathmandu", "Pacific/Chatham"];
-const METRICS: [(&str, &str, &str, &str); 6] = [
+pub(crate) const ZONES: [&str; 4] = ["America/New_York", "America/Havana", "Asia/Kathmandu", "Pacific/Chatham"];
+pub(crate) const METRICS: [(&str, &str, &str, &str); 6] = [
     ("t_sum", "currency", "sum", r#"["channel"]"#),
     ("t_count", "count", "count", "[]"),
     ("t_avg", "count", "avg", r#"["channel", "kind"]"#),

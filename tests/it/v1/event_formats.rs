@@ -44,7 +44,7 @@ fn cloud_events(events: &[Value]) -> Vec<u8> {
     Value::Array(events.iter().map(cloud_event).collect()).to_string().into_bytes()
 }
 
-fn gzip(body: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(body).unwrap();
     encoder.finish().unwrap()

@@ -5,6 +5,7 @@ mod corrections;
 mod credentials;
 mod event_formats;
 mod events;
+mod ingestion_model;
 mod limits;
 mod me;
 mod metrics;
