@@ -1,5 +1,6 @@
 //! What happens when something breaks: each failure is told clearly, in bounded time, and nothing is half done.
 
+mod connections;
 mod crash;
 mod database;
 mod deadlock;

@@ -8,9 +8,12 @@
 //! connection goes back as soon as no statement is on it when its turn is over, or when a request of this instance waits:
 //! that one has its place in the line of the pool too. It is not handed over here, since whoever leaves the line at the
 //! wrong moment has the platform close the connection that was just about to be theirs.
+//!
+//! Of requests that may share one, only the first stands in that line: the others of the instance wait for what it gets.
 
 use super::error::DatabaseError;
 use crate::door::within;
+use futures::channel::oneshot;
 use spin_sdk::pg::Connection;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -49,15 +52,18 @@ struct Line {
     idle: Vec<Rc<Held>>,
     /// How many requests wait for the platform's pool.
     waiting: usize,
+    /// Who waits for the request that opens a connection for all of them.
+    following: Vec<oneshot::Sender<()>>,
 }
 
 impl Line {
     const fn new() -> Self {
-        Self { idle: Vec::new(), waiting: 0 }
+        Self { idle: Vec::new(), waiting: 0, following: Vec::new() }
     }
 }
 
-/// A request that waits, for as long as this is there.
+/// A request that waits for the platform's pool, for as long as this is there. When it goes, however that ended, those
+/// who follow it look again.
 struct Waiting(Use);
 
 impl Waiting {
@@ -69,7 +75,10 @@ impl Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.line().with_borrow_mut(|line| line.waiting -= 1);
+        self.0.line().with_borrow_mut(|line| {
+            line.waiting -= 1;
+            line.following.clear();
+        });
     }
 }
 
@@ -91,10 +100,35 @@ impl Use {
 
     /// A new connection, which the platform's pool has perhaps used before.
     pub(super) async fn open(self, url: &str, deadline: Duration) -> Result<Rc<Held>, DatabaseError> {
+        let opening = async {
+            match self {
+                Self::Shared => self.open_together(url).await,
+                Self::Exclusive => self.open_alone(url).await,
+            }
+        };
+        within(deadline, opening).await.unwrap_or(Err(DatabaseError::OpenDeadline(deadline)))
+    }
+
+    /// The first request opens it, and the others wait; where that fails, the next one tries.
+    async fn open_together(self, url: &str) -> Result<Rc<Held>, DatabaseError> {
+        while let Some(ended) = self.follow() {
+            // Nobody says how it ended: what counts is what is there now.
+            let _ended = ended.await;
+            if let Some(opened) = self.kept(url) {
+                return Ok(opened);
+            }
+        }
+        self.open_alone(url).await
+    }
+
+    async fn open_alone(self, url: &str) -> Result<Rc<Held>, DatabaseError> {
         let waiting = Waiting::begin(self);
-        let connection = within(deadline, open(url)).await.ok_or(DatabaseError::OpenDeadline(deadline))??;
-        drop(waiting);
+        let connection = open(url).await?;
         let held = Rc::new(Held { url: url.to_owned(), connection, turn_is_over: Cell::new(false) });
+        if matches!(self, Self::Shared) {
+            self.keep(Rc::clone(&held), 1);
+        }
+        drop(waiting);
         let mine = Rc::downgrade(&held);
         // Not left to the next request, which may never come.
         spin_sdk::wasip3::spawn(async move {
@@ -107,11 +141,15 @@ impl Use {
         Ok(held)
     }
 
-    /// Before a statement: lets others go on the same connection meanwhile, if its kind may.
-    pub(super) fn begin(self, held: &Rc<Held>) {
-        if matches!(self, Self::Shared) {
-            self.keep(Rc::clone(held), 1);
-        }
+    /// The end of another request's wait for the platform's pool, if one waits.
+    fn follow(self) -> Option<oneshot::Receiver<()>> {
+        self.line().with_borrow_mut(|line| {
+            (line.waiting > 0).then(|| {
+                let (sender, ended) = oneshot::channel();
+                line.following.push(sender);
+                ended
+            })
+        })
     }
 
     /// After a statement: keeps the connection for the next one, unless it is to go back.

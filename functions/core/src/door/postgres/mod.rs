@@ -20,7 +20,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// and back included.
 pub const HOOK: Database = Database {
     connections: Use::Shared,
-    open_deadline: Duration::from_millis(1_000),
+    // Nearly all of the time there is: who asks again stands at the end of the line again.
+    open_deadline: Duration::from_secs(3),
     deadline: Duration::from_millis(3_500),
 };
 
@@ -35,7 +36,7 @@ pub const LONG: Database =
 #[derive(Debug, Clone, Copy)]
 pub struct Database {
     connections: Use,
-    /// The most that opening a connection may take; the pool of the platform would wait without end.
+    /// The most that having a connection may take; the pool of the platform would wait without end.
     open_deadline: Duration,
     /// The most that everything may take. A little more than the role's `statement_timeout`, which ends the work on the
     /// server: this one is for a network that says nothing.
@@ -91,7 +92,6 @@ impl Database {
         statement: &str,
         parameters: Vec<ParameterValue>,
     ) -> Result<String, DatabaseError> {
-        self.connections.begin(&held);
         // Forgotten unless it answers: one that is given up may still be busy with the statement.
         let mut doubtful = Doubtful { connections: self.connections, held: Some(Rc::clone(&held)) };
         let answer = text(held.connection(), statement, parameters).await;
