@@ -19,7 +19,9 @@ begin
     return v_claims;
   end if;
   begin
-    perform app.provision_user(p_user_id, app.organization_name(p_profile, p_email));
+    -- Tokens of one user, all of which end soon, wait for each other, so that none is without what another makes.
+    perform pg_advisory_xact_lock(hashtextextended('users ' || p_user_id::pg_catalog.text, 0));
+    perform app.provision_at_token(p_user_id, app.organization_name(p_profile, p_email));
   exception
     -- Another transaction is at it, and may be the very sign-up that waits for this token: not a failure.
     when lock_not_available then

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use reqwest::Url;
 use serde_json::{Value, json};
+use sqlx::Connection as _;
 use tally_host::identity::now;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
@@ -138,4 +139,27 @@ async fn who_opens_in_vain_is_told_so_and_the_next_one_tries() {
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert_eq!(failed[0]["error"]["http_code"], 503);
     assert!(answered.iter().all(|answer| answer["claims"]["user_role"] == "owner"), "{answered:?}");
+}
+
+#[tokio::test]
+async fn sign_ups_that_wait_for_their_own_tokens_hold_up_nobody_elses() {
+    let way = Way::shut(0).await;
+    let bundle = way.bundle().await;
+    let users: Vec<Uuid> = (0..OF_AN_INSTANCE).map(|_| Uuid::new_v4()).collect();
+    let (signing_up, known) = users.split_at(OF_AN_INSTANCE - 3);
+    let sign_up = "insert into auth.users (id) select * from unnest($1::uuid[])";
+    let mut provider = bundle.database().await.unwrap();
+    sqlx::query(sign_up).bind(known).execute(&mut provider).await.unwrap();
+    // The trigger has made their organizations, in transactions that end only when the provider has its tokens.
+    let mut unfinished = provider.begin().await.unwrap();
+    sqlx::query(sign_up).bind(signing_up).execute(&mut *unfinished).await.unwrap();
+
+    // All on one connection, where those of the known users come last.
+    let hooks = hooks_before_the_gate(&bundle, &way, &users).await;
+    way.gate.send(true).unwrap();
+    let answers = all(hooks).await;
+    let (waited, answered) = answers.split_at(signing_up.len());
+    assert!(waited.iter().all(|answer| *answer == json!({"claims": {}})), "the next token names one: {waited:?}");
+    assert!(answered.iter().all(|answer| answer["claims"]["user_role"] == "owner"), "{answered:?}");
+    unfinished.rollback().await.unwrap();
 }

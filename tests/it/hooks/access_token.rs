@@ -1,6 +1,7 @@
 //! `POST /hooks/access-token`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use super::fixtures::text;
 use crate::answer::{Answer, ask};
-use crate::harness::Bundle;
+use crate::harness::{Bundle, until_waiting};
 
 const PATH: &str = "/hooks/access-token";
 
@@ -221,6 +222,33 @@ async fn a_sign_up_that_waits_for_its_token_gets_one() {
         .await
         .unwrap();
     assert_eq!(failures, 0);
+}
+
+#[tokio::test]
+async fn tokens_of_one_user_wait_for_each_other() {
+    let bundle = Bundle::start().await.unwrap();
+    let patient = "do $$ begin
+        execute format('alter role tally_token_hook in database %I set lock_timeout = 0', current_database());
+      end $$";
+    bundle.execute(patient).await;
+    let user_id = Uuid::new_v4();
+    // Another token of the user is on its way, and takes longer than a sign-up that waits for its token would be waited for.
+    let mut other = bundle.database().await.unwrap();
+    let mut unfinished = other.begin().await.unwrap();
+    sqlx::query("select api.access_token_claims($1, null, null, true)")
+        .bind(user_id)
+        .execute(&mut *unfinished)
+        .await
+        .unwrap();
+    let finishing = async {
+        until_waiting(&bundle.database_url, 1).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        unfinished.commit().await.unwrap();
+    };
+    let body = event(user_id, &json!({}));
+    let (answer, ()) = tokio::join!(send(&bundle, &body), finishing);
+    assert_eq!(answer.ok()["claims"]["user_role"], "owner");
+    assert_eq!(bundle.count("organizations").await, 1);
 }
 
 #[tokio::test]
