@@ -9,10 +9,10 @@ use spin_sdk::http::Request;
 use spin_sdk::http_service;
 use tally_core::door::http::{Incoming, Outgoing, serve_hook};
 use tally_core::door::{postgres, variable};
-use tally_core::identity::MAX_BODY_BYTES;
+use tally_core::identity::MAX_USER_CREATED_BYTES;
 use tally_core::identity::person::Person;
 use tally_core::identity::user_created::{self, Decision};
-use tally_core::problem::Problem;
+use tally_core::problem::{Kind, Problem};
 use tally_core::reply::Reply;
 use tally_core::statements;
 use uuid::Uuid;
@@ -24,7 +24,16 @@ async fn handle(request: Request) -> Outgoing {
 
 async fn user_created(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::POST)?;
-    let (sender, body) = request.read_webhook(MAX_BODY_BYTES).await?;
+    let (sender, body) = match request.read_webhook(MAX_USER_CREATED_BYTES).await {
+        // No reason to fail a sign-up: the access-token hook makes what is missing. Whoever it was, nothing is done for them.
+        Err(problem)
+            if problem.kind() == Kind::BodyTooLarge && user_created::begins_as_hook(request.beginning().await) =>
+        {
+            request.log_failure(&problem);
+            return Reply::json(&serde_json::Map::new());
+        }
+        read => read?,
+    };
     let issuer = variable("jwt_issuer").await?;
     if let Decision::Provision { user_id, person, blocks_sign_up } = user_created::decide(sender, &issuer, &body)? {
         match provision(user_id, person).await {

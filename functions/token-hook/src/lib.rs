@@ -15,7 +15,7 @@ use spin_sdk::http::Request;
 use spin_sdk::http_service;
 use tally_core::door::http::{Incoming, Outgoing, serve, serve_hook};
 use tally_core::door::{postgres, variable};
-use tally_core::identity::MAX_BODY_BYTES;
+use tally_core::identity::MAX_TOKEN_HOOK_BYTES;
 use tally_core::identity::access_token_hook::{ErrorAnswer, Event, OrganizationClaims};
 use tally_core::problem::{Kind, Problem};
 use tally_core::reply::Reply;
@@ -38,7 +38,7 @@ async fn handle(request: Request) -> Outgoing {
 
 async fn access_token(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::POST)?;
-    let event = Event::read(&request.read_signed(MAX_BODY_BYTES).await?)?;
+    let event = Event::read(&request.read_signed(MAX_TOKEN_HOOK_BYTES).await?)?;
     let person = event.person();
     let may_provision = !event.is_anonymous();
     let user_id = event.user_id(&variable("jwt_issuer").await?)?;

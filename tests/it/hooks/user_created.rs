@@ -2,13 +2,17 @@
 
 use serde_json::{Value, json};
 use tally_host::identity::{User, metadata, now, with_headers};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use uuid::Uuid;
 
-use super::fixtures::fixture;
+use super::fixtures::{fixture, owners};
 use crate::answer::{Answer, ask};
 use crate::harness::Bundle;
 
 const PATH: &str = "/hooks/user-created";
+/// The most that is taken, bytes.
+const LARGEST: usize = 2 * 1024 * 1024;
 
 fn payload(user: &User) -> Value {
     json!({"metadata": metadata("after-user-created"), "user": user.record()})
@@ -118,7 +122,7 @@ async fn bad_bodies_and_methods_are_told() {
     for body in [json!({}), json!([]), json!({"user": {"id": "7"}}), json!("x")] {
         send(&bundle, &body).await.problem(400, "malformed-body");
     }
-    let large = json!({"user": {"id": Uuid::new_v4(), "email": "x".repeat(300 * 1024)}});
+    let large = json!({"user": {"id": Uuid::new_v4(), "email": "x".repeat(LARGEST)}});
     send(&bundle, &large).await.problem(413, "body-too-large");
     ask(bundle.client.get(bundle.url(PATH))).await.problem(405, "method-not-allowed");
     assert_eq!(bundle.count("organizations").await, 0);
@@ -174,6 +178,68 @@ async fn a_failure_of_ours_does_not_stop_a_sign_up_and_the_first_token_makes_it_
     send(&bundle, &told).await.problem(500, "internal");
 
     bundle.take_organizations().await;
+    let claims = bundle.identity.sign_in(&bundle.client, &bundle.base_url, &wile).await.unwrap();
+    assert_eq!(claims["user_role"], "owner");
+}
+
+/// A sign-up of somebody with a picture of so many bytes in their profile, which Supabase tells twice.
+fn with_picture(user: &User, bytes: usize) -> Value {
+    let mut body = payload(user);
+    let profile =
+        json!({"company": user.company, "avatar_url": format!("data:image/png;base64,{}", "A".repeat(bytes))});
+    body["user"]["identities"] = json!([{"provider": "email", "identity_data": &profile}]);
+    body["user"]["user_metadata"] = profile;
+    body
+}
+
+/// The same without a word beforehand of how much comes.
+async fn send_in_chunks(bundle: &Bundle, body: &str) -> String {
+    let address = bundle.base_url.strip_prefix("http://").unwrap();
+    let signature = bundle.identity.sign_webhook(body).unwrap().map(|(name, value)| format!("{name}: {value}\r\n"));
+    let request = format!(
+        "POST {PATH} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-type: application/json\r\n{}\
+         transfer-encoding: chunked\r\n\r\n{:x}\r\n{body}\r\n0\r\n\r\n",
+        signature.concat(),
+        body.len()
+    );
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn a_picture_in_the_profile_is_no_reason_to_refuse_a_user() {
+    let bundle = Bundle::start().await.unwrap();
+    let wile = user("Acme");
+    let body = with_picture(&wile, LARGEST / 2 - 2048);
+    assert!((LARGEST - 4096..=LARGEST).contains(&body.to_string().len()), "{}", body.to_string().len());
+    assert_eq!(send(&bundle, &body).await.ok(), json!({}));
+    assert_eq!(owners(&bundle).await, [(wile.id.to_string(), "Acme".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_sign_up_that_is_too_large_goes_on_and_the_first_token_makes_it_good() {
+    let bundle = Bundle::start().await.unwrap();
+    let wile = user("Acme");
+    let mut body = with_picture(&wile, LARGEST);
+    let answer = send(&bundle, &body).await;
+    assert_eq!(answer.ok(), json!({}));
+    let (log, request_id) = (bundle.guest_log(), answer.headers["x-request-id"].to_str().unwrap());
+    let lines: Vec<&String> = log.iter().filter(|line| line.contains(request_id)).collect();
+    assert!(lines.len() == 1 && lines[0].contains("body-too-large"), "{lines:?}");
+    let answer = send_in_chunks(&bundle, &body.to_string()).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("{}"), "{answer}");
+    body["metadata"]["name"] = json!("before-user-created");
+    assert_eq!(send(&bundle, &body).await.ok(), json!({}));
+    // Another hook, whose address this is not; and a sender who waits for no answer.
+    body["metadata"]["name"] = json!("send-email");
+    send(&bundle, &body).await.problem(413, "body-too-large");
+    let told = json!({"type": "user.created", "data": {"id": wile.id, "name": "x".repeat(LARGEST)}});
+    send(&bundle, &told).await.problem(413, "body-too-large");
+    assert_eq!(bundle.count("organizations").await, 0);
+
     let claims = bundle.identity.sign_in(&bundle.client, &bundle.base_url, &wile).await.unwrap();
     assert_eq!(claims["user_role"], "owner");
 }

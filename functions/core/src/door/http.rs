@@ -22,6 +22,10 @@ const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// The most that is read of a body nobody wants, bytes and time.
 const DISCARD_BYTES: usize = 16 * 1024 * 1024;
 const DISCARD_DEADLINE: Duration = Duration::from_secs(5);
+/// The same within a hook, which is answered after it.
+const HOOK_DISCARD_DEADLINE: Duration = Duration::from_secs(2);
+/// What is kept of a body that is too large: enough to tell what it was going to be.
+const BEGINNING_BYTES: usize = 1024;
 /// The most that a hook may take, from its first byte to its answer: the strictest provider gives it five seconds, the way
 /// there and back included.
 const HOOK_DEADLINE: Duration = Duration::from_millis(4_500);
@@ -34,6 +38,7 @@ pub struct Incoming {
     headers: HeaderMap,
     body: IncomingRequestBody,
     body_ended: bool,
+    beginning: BytesMut,
     function: String,
     request_id: String,
 }
@@ -104,6 +109,7 @@ impl Incoming {
             headers: parts.headers,
             body,
             body_ended: false,
+            beginning: BytesMut::new(),
             function: function.to_owned(),
             request_id: request_id.to_owned(),
         }
@@ -218,11 +224,27 @@ impl Incoming {
         let mut kept = BytesMut::with_capacity(announced.unwrap_or_default());
         while let Some(data) = self.next().await? {
             if kept.len() + data.len() > max_bytes {
+                kept.extend_from_slice(&data[..data.len().min(BEGINNING_BYTES)]);
+                kept.truncate(BEGINNING_BYTES);
+                self.beginning = kept;
                 return Err(too_large(None, max_bytes));
             }
             kept.extend_from_slice(&data);
         }
         Ok(kept.freeze())
+    }
+
+    /// The first bytes of a body that was too large to be taken; the others are read and not kept.
+    pub async fn beginning(&mut self) -> &[u8] {
+        // Nothing was read of one whose sender said how large it is.
+        while self.beginning.len() < BEGINNING_BYTES
+            && let Ok(Some(data)) = self.next().await
+        {
+            self.beginning.extend_from_slice(&data);
+        }
+        self.beginning.truncate(BEGINNING_BYTES);
+        self.discard(HOOK_DISCARD_DEADLINE).await;
+        &self.beginning
     }
 
     /// How much comes, if the sender says so.

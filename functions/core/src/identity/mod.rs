@@ -12,8 +12,11 @@ pub mod workos;
 use crate::problem::{Kind, Problem};
 use uuid::Uuid;
 
-/// The largest webhook, bytes: providers keep theirs far below.
-pub const MAX_BODY_BYTES: usize = 256 * 1024;
+/// The largest question for the claims of a token, bytes: more than the provider takes as an answer, which has them all.
+pub const MAX_TOKEN_HOOK_BYTES: usize = 256 * 1024;
+/// The largest news of a user, bytes. Profiles hold whatever applications put there, a picture perhaps, and Supabase tells
+/// them twice.
+pub const MAX_USER_CREATED_BYTES: usize = 2 * 1024 * 1024;
 
 /// Tells what is missing or where it is odd; not what stands there, which may be anything, a password's hash too.
 fn unreadable(what: &str, error: &serde_json::Error) -> Problem {

@@ -20,6 +20,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
+pub use supabase::begins_as_hook;
+
 /// The one event that makes something here; of all others there is nothing to do.
 const USER_CREATED: &str = "user.created";
 

@@ -5,9 +5,14 @@ use super::NewUser;
 use crate::identity::person::Person;
 use crate::identity::unreadable;
 use crate::problem::{Kind, Problem};
+use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use uuid::Uuid;
+
+const BEFORE: &str = "before-user-created";
+const AFTER: &str = "after-user-created";
+const HOOKS: [&str; 2] = [BEFORE, AFTER];
 
 #[derive(Deserialize)]
 struct Hook<'a> {
@@ -31,6 +36,12 @@ struct User<'a> {
     user_metadata: Option<&'a RawValue>,
 }
 
+/// Whether a body of which no more is there than this is a hook's that a sign-up waits for. Such a one says so at its top,
+/// before anything of the user's; that it is genuine, nobody knows.
+pub fn begins_as_hook(beginning: &[u8]) -> bool {
+    HOOKS.iter().any(|name| memmem::find(beginning, format!("\"{name}\"").as_bytes()).is_some())
+}
+
 /// A hook of Auth.
 pub(super) fn read_hook(body: &[u8]) -> Result<Option<NewUser>, Problem> {
     let Hook { metadata, user } =
@@ -38,8 +49,8 @@ pub(super) fn read_hook(body: &[u8]) -> Result<Option<NewUser>, Problem> {
     match metadata.unwrap_or_default().name.as_str() {
         // The sign-up may still fail, and with most providers the user gets another id (supabase/supabase#41309): what
         // would be made now might be nobody's. `after-user-created` and the user's first token come with the final id.
-        "before-user-created" => return Ok(None),
-        "after-user-created" | "" => {}
+        BEFORE => return Ok(None),
+        AFTER | "" => {}
         _ => {
             let detail = "This is another hook's address: set it for before-user-created or after-user-created alone.";
             return Err(Problem::new(Kind::MalformedBody, detail));

@@ -235,3 +235,12 @@ fn kindes_envelope_is_needed_whole() {
     let Decision::Provision { person, .. } = decision(Sender::Kinde, &payload) else { panic!("{payload}") };
     assert_eq!(person, Person { email: None, profile: "{}".to_owned() });
 }
+
+#[test]
+fn a_hook_that_blocks_a_sign_up_is_known_by_its_beginning() {
+    let begins = FIXTURES.map(|(_, text)| begins_as_hook(&text.as_bytes()[..text.len().min(300)]));
+    assert_eq!(begins, [true, true, false, false, false, false, false, false]);
+    assert!(begins_as_hook(br#"{"metadata":{"uuid":"x","name":"after-user-created"},"user":{"id":"#));
+    assert!(!begins_as_hook(br#"{"metadata":{"uuid":"x","name":"send-email"},"user":{"id":"#));
+    assert!(!begins_as_hook(b""));
+}
