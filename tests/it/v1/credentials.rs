@@ -81,6 +81,23 @@ async fn a_token_without_an_organization_is_told_so() {
 }
 
 #[tokio::test]
+async fn claims_of_another_type_are_none_and_the_user_still_is_one() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    for (name, value) in [
+        ("user_role", json!(["admin"])),
+        ("org_id", json!(7)),
+        ("org_id", json!({"id": acme.org_id})),
+        ("is_anonymous", json!("false")),
+    ] {
+        let token = token_with(&bundle, &acme, name, value);
+        assert_refused(&bundle, &token, 403, "no-organization").await;
+        let me = ask(bundle.client.get(bundle.url("/v1/me")).bearer_auth(&token)).await.ok();
+        assert_eq!(me["user_id"], json!(acme.user.id), "{name}");
+    }
+}
+
+#[tokio::test]
 async fn an_anonymous_user_has_no_organization_whatever_the_token_names() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();

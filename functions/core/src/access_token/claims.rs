@@ -57,6 +57,16 @@ impl Claims {
         let Some(value) = self.0.get(name) else { return Ok(None) };
         serde_json::from_str(value.get()).map_err(|_| Problem::new(Kind::InvalidToken, super::UNREADABLE))
     }
+
+    /// A claim that applications may have for something of their own: what is no text says nothing to us.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.get(name).ok().flatten()
+    }
+
+    /// Whether a claim says anything but no: what it says in another way than it should counts as a yes.
+    pub(super) fn is_set(&self, name: &str) -> bool {
+        self.get::<bool>(name).map_or(true, Option::unwrap_or_default)
+    }
 }
 
 impl<'de> Deserialize<'de> for Claims {
@@ -105,8 +115,20 @@ mod tests {
         assert_eq!(read.get::<String>("b").unwrap(), None);
         assert_eq!(read.get::<String>("e").unwrap(), None);
         assert_eq!(read.get::<String>("c").unwrap_err().kind(), Kind::InvalidToken);
+        assert_eq!(
+            ["a", "b", "c", "d", "e"].map(|name| read.text(name)),
+            [Some("x".to_owned()), None, None, None, None]
+        );
         for text in [r#"{"a": 1, "a": 1}"#, r#"{"a": 1, "\u0061": 2}"#, "[]", "null"] {
             assert!(claims(text).is_err(), "{text}");
+        }
+    }
+    #[test]
+    fn a_claim_that_does_not_plainly_say_no_is_set() {
+        let is_set = |value: &str| serde_json::from_str::<Claims>(&format!(r#"{{"a": {value}}}"#)).unwrap().is_set("a");
+        assert!(!is_set("false") && !is_set("null") && !serde_json::from_str::<Claims>("{}").unwrap().is_set("a"));
+        for value in ["true", r#""true""#, r#""false""#, "0", "1", "[]", "{}"] {
+            assert!(is_set(value), "{value}");
         }
     }
 }

@@ -122,12 +122,12 @@ impl TokenVerifier {
         let user_id = subject
             .and_then(|subject| user_id(&self.issuer, &subject))
             .ok_or_else(|| invalid("The token's `sub` is not a user id."))?;
-        let org_id = claims.get::<String>(&self.names.organization)?.and_then(|id| id.parse().ok());
-        let role = claims.get::<String>(&self.names.role)?.and_then(|role| Role::parse(&role));
+        let org_id = claims.text(&self.names.organization).and_then(|id| id.parse().ok());
+        let role = claims.text(&self.names.role).and_then(|role| Role::parse(&role));
         Ok(UserToken {
             user_id,
             organization: org_id.zip(role),
-            is_anonymous: claims.get("is_anonymous")? == Some(true),
+            is_anonymous: claims.is_set("is_anonymous"),
             names: self.names.clone(),
         })
     }
@@ -315,10 +315,22 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_of_another_type_or_twice_is_refused() {
-        for name in ["org_id", "user_role", "is_anonymous"] {
-            assert_eq!(verdict(&with(name, json!(7))), Kind::InvalidToken, "{name}");
+    fn an_organization_or_role_of_another_type_is_none() {
+        for name in ["org_id", "user_role"] {
+            for value in [json!(7), json!(["admin"]), json!({"id": ORG}), json!(true), json!("")] {
+                assert_eq!(verdict(&with(name, value.clone())), Kind::NoOrganization, "{name}: {value}");
+            }
         }
+        assert_eq!(verdict(&with("is_anonymous", json!("false"))), Kind::NoOrganization);
+        let token = sign(&with("user_role", json!(["admin"])), Algorithm::HS256, SECRET);
+        let verifier = TokenVerifier::new(SECRET, "https://id", "authenticated").unwrap();
+        let user = verifier.verify(&UnverifiedToken::read(&token).unwrap(), &KeySet::default()).unwrap();
+        assert_eq!(user.user_id().to_string(), USER, "the user is one all the same");
+    }
+
+    #[test]
+    fn a_user_of_another_type_or_a_claim_twice_is_refused() {
+        assert_eq!(verdict(&with("sub", json!(7))), Kind::InvalidToken);
         let twice = format!(r#"{{"org_id": "{ORG}", {}"#, claims().to_string().trim_start_matches('{'));
         let twice: Box<serde_json::value::RawValue> = serde_json::from_str(&twice).unwrap();
         let key = EncodingKey::from_secret(SECRET.as_bytes());
