@@ -287,3 +287,15 @@ async fn errors_come_in_the_form_the_provider_reads() {
     let large = event(Uuid::new_v4(), &json!({"x": "x".repeat(300 * 1024)}));
     send(&bundle, &large).await.hook_error(413);
 }
+
+#[tokio::test]
+async fn a_slash_at_the_end_of_the_address_changes_nothing() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let address = || bundle.url("/hooks/access-token/");
+    let body = event(acme.user.id, &json!({}));
+    let answer = ask(bundle.identity.webhook(&bundle.client, address(), &body).unwrap()).await.ok();
+    assert_eq!(answer["claims"]["org_id"], acme.org_id);
+    ask(bundle.client.post(address()).json(&json!({}))).await.hook_error(401);
+    ask(bundle.client.get(address())).await.hook_error(405);
+}

@@ -265,6 +265,28 @@ async fn what_is_no_key_is_told() {
 }
 
 #[tokio::test]
+async fn a_slash_at_the_end_of_an_address_changes_nothing_and_a_letter_does() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let request = |method: &str, path: &str| {
+        let method = method.parse().unwrap();
+        ask(bundle.client.request(method, bundle.url(path)).bearer_auth(&acme.token).json(&wanted()))
+    };
+    let made = request("POST", "/v1/api-keys/").await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    let listed = request("GET", "/v1/api-keys/").await.ok();
+    let id = listed["api_keys"][0]["id"].as_str().unwrap();
+    assert_revoked(&request("DELETE", &format!("/v1/api-keys/{id}/")).await);
+    let document = request("GET", "/v1/api-keys/x/y").await.problem(404, "not-found");
+    assert!(document["detail"].as_str().unwrap().contains("/v1/api-keys/{id}"), "{document}");
+    // Nobody's addresses: the platform answers, without a word of either route.
+    for path in ["/v1/api-keysX", "/v1/api-keysX/", "/v1/api-keys-x/y", "/v1/meX"] {
+        let answer = request("GET", path).await;
+        assert_eq!((answer.status, answer.text.as_str()), (404, ""), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn another_tenants_keys_and_stores_are_not_there() {
     let bundle = Bundle::start().await.unwrap();
     let (acme, bolt) = (bundle.tenant("acme").await.unwrap(), bundle.tenant("bolt").await.unwrap());
