@@ -3,6 +3,7 @@
 //! The shim (what plain Postgres lacks of Supabase), then each migration once, then all functions and the catalogue anew.
 //! The SQL is part of the binary. One session-wide advisory lock makes a second migrator wait for the first.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -64,6 +65,14 @@ impl Schema {
     pub fn embedded() -> Result<Self> {
         let mut files = Vec::new();
         collect(&EMBEDDED, &mut files)?;
+        Ok(Self::sort(files))
+    }
+
+    /// The schema in a folder like `sql/`.
+    pub fn read(folder: &Path) -> Result<Self> {
+        let mut files = Vec::new();
+        read_folder(folder, folder, &mut files)?;
+        ensure!(!files.is_empty(), "no SQL files in {}", folder.display());
         Ok(Self::sort(files))
     }
 
@@ -167,6 +176,20 @@ fn collect(folder: &Dir<'_>, files: &mut Vec<SqlFile>) -> Result<()> {
     folder.dirs().try_for_each(|folder| collect(folder, files))
 }
 
+fn read_folder(root: &Path, folder: &Path, files: &mut Vec<SqlFile>) -> Result<()> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if path.is_dir() {
+            read_folder(root, &path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "sql") {
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            files.push(SqlFile { path: path.strip_prefix(root)?.to_owned(), text });
+        }
+    }
+    Ok(())
+}
+
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
@@ -256,6 +279,15 @@ mod tests {
         let migrator = schema.migrator().unwrap();
         assert_eq!(migrator.iter().count(), schema.migrations.len());
         assert!(schema.migrations.is_sorted());
+    }
+
+    #[test]
+    fn a_folder_holds_the_schema_that_the_binary_holds() {
+        let read = Schema::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sql")).unwrap();
+        let embedded = Schema::embedded().unwrap();
+        assert_eq!((&read.shim, &read.migrations), (&embedded.shim, &embedded.migrations));
+        assert_eq!((&read.functions, &read.catalogue), (&embedded.functions, &embedded.catalogue));
+        assert!(Schema::read(tempfile::tempdir().unwrap().path()).is_err());
     }
 
     #[test]

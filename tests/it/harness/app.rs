@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use anyhow::{Result, bail};
 use reqwest::Client;
+use tally_host::server_process::{self, ServerOptions, ServerProcess};
 use tally_host::spin::{self, Capture, Environment, GuestOutput, HostOptions, ReuseLimits, RunningHost};
 
-use super::host_process::HostProcess;
 use super::repository;
 
 const HTTP_LIMIT: Duration = Duration::from_secs(60);
+/// Built with the tests.
+const SERVE: &str = env!("CARGO_BIN_EXE_serve");
 
 /// What is to be served, and how.
 #[derive(Debug, Clone)]
@@ -45,7 +47,7 @@ pub(crate) struct App {
 
 enum Server {
     Local { host: RunningHost, output: Capture },
-    Apart(Box<HostProcess>),
+    Apart(Box<ServerProcess>, ServerOptions),
 }
 
 /// Whether the tests run on a real Spin.
@@ -60,12 +62,12 @@ pub(crate) async fn start(setting: Setting) -> Result<App> {
 
 /// Serves in a process of its own, which can be killed.
 pub(crate) async fn start_apart(setting: Setting) -> Result<App> {
-    let process = HostProcess::start(setting).await?;
-    Ok(App {
-        base_url: format!("http://{}", process.address),
-        client: client()?,
-        server: Server::Apart(Box::new(process)),
-    })
+    let server =
+        if on_spin() { server_process::Server::Spin } else { server_process::Server::Local(SERVE.into(), Vec::new()) };
+    let Setting { manifest, variables, reuse, .. } = setting;
+    let options = ServerOptions { server, manifest, variables, reuse };
+    let process = ServerProcess::start(&options).await?;
+    Ok(App { base_url: process.base_url(), client: client()?, server: Server::Apart(Box::new(process), options) })
 }
 
 /// Serves on the local host, whatever `TALLY_HOST` says.
@@ -89,7 +91,7 @@ impl App {
     pub(crate) fn guest_log(&self) -> Vec<String> {
         match &self.server {
             Server::Local { output, .. } => output.lines(),
-            Server::Apart(process) => process.log(),
+            Server::Apart(process, _) => process.log().lines().map(str::to_owned).collect(),
         }
     }
 
@@ -100,26 +102,27 @@ impl App {
                 host.shutdown().await;
                 Ok(output)
             }
-            Server::Apart(_) => bail!("no test asks how a real Spin shuts down"),
+            Server::Apart(..) => bail!("no test asks how a real Spin shuts down"),
         }
     }
 
     /// Kills the process that serves at once, as a crash would; [`App::restart`] brings it back.
     pub(crate) async fn kill(&self) -> Result<()> {
         match &self.server {
-            Server::Apart(process) => process.kill().await,
+            Server::Apart(process, _) => process.kill().await,
             Server::Local { .. } => bail!("it serves in this process"),
         }
     }
 
     /// Serves anew what was killed, at another address.
     pub(crate) async fn restart(&mut self) -> Result<()> {
-        let process = match &self.server {
-            Server::Apart(process) => process.again().await?,
+        let options = match &self.server {
+            Server::Apart(_, options) => options.clone(),
             Server::Local { .. } => bail!("it serves in this process"),
         };
-        self.base_url = format!("http://{}", process.address);
-        self.server = Server::Apart(Box::new(process));
+        let process = ServerProcess::start(&options).await?;
+        self.base_url = process.base_url();
+        self.server = Server::Apart(Box::new(process), options);
         Ok(())
     }
 }

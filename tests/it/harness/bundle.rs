@@ -95,7 +95,7 @@ impl Bundle {
 
     /// The same with a server on which a commit is safe, to be crashed.
     pub(crate) async fn durable() -> Result<Self> {
-        Self::with_cluster(ClusterOptions::Durable, |_| {}).await
+        Self::with_cluster(ClusterOptions::Durable(Vec::new()), |_| {}).await
     }
 
     async fn with_cluster(options: ClusterOptions, change: impl FnOnce(&mut BTreeMap<String, String>)) -> Result<Self> {

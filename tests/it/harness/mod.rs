@@ -5,12 +5,10 @@
 
 mod app;
 mod bundle;
-mod host_process;
 mod key_server;
 mod ledger;
 mod persona;
 mod proxy;
-mod random;
 mod rollups;
 mod signing_key;
 mod test_run;
@@ -22,8 +20,8 @@ pub(crate) use key_server::{Answer, KeyServer};
 pub(crate) use ledger::{Audit, Batch, Event, Ledger, Receipt};
 pub(crate) use persona::Tenant;
 pub(crate) use proxy::{Fault, Proxy};
-pub(crate) use random::Random;
 pub(crate) use rollups::rollup_difference;
 pub(crate) use signing_key::SigningKey;
+pub(crate) use tally_host::random::Random;
 pub(crate) use test_run::{Database, TestRun, repository, run};
 pub(crate) use waiting::{until_stored, until_unused, until_waiting};

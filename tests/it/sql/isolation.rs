@@ -103,7 +103,7 @@ struct Fire {
 }
 
 fn hex(random: &mut Random) -> String {
-    format!("{:08x}", random.next() >> 32)
+    format!("{:08x}", random.number() >> 32)
 }
 
 fn quote(text: &str) -> String {

@@ -39,8 +39,9 @@ pub enum ClusterOptions {
     Kept(PathBuf),
     /// A new one in a temporary folder, which goes with this process: quick, and safe against nothing.
     Throwaway,
-    /// The same with the settings that a commit's safety rests on as Postgres has them, all on: to be crashed.
-    Durable,
+    /// The same with the settings that a commit's safety rests on as Postgres has them, all on, and these
+    /// (`name=value`) besides: to be crashed, or measured.
+    Durable(Vec<String>),
     /// As [`ClusterOptions::Throwaway`] with these programs, in this folder, which the server's account owns: it may hold the programs too.
     ThrowawayIn(PathBuf, Binaries),
 }
@@ -54,6 +55,8 @@ pub struct Cluster {
     password: String,
     port: u16,
     kind: Kind,
+    /// Settings of the server that the kind does not decide.
+    settings: Vec<String>,
     server: Server,
 }
 
@@ -76,15 +79,11 @@ impl Cluster {
     /// Starts the cluster, making it first where there is none; ready for connections when it answers.
     pub async fn start(options: ClusterOptions) -> Result<Self> {
         match options {
-            ClusterOptions::Throwaway | ClusterOptions::Durable => {
-                let (binaries, account) = server_programs(None).await?;
-                let folder = place::temporary_folder(&std::env::temp_dir(), account.as_ref())?.keep();
-                let kind = if options == ClusterOptions::Durable { Kind::Durable } else { Kind::Throwaway };
-                Self::start_in(folder, binaries, account, kind).await
-            }
+            ClusterOptions::Throwaway => Self::start_temporary(Kind::Throwaway, Vec::new()).await,
+            ClusterOptions::Durable(settings) => Self::start_temporary(Kind::Durable, settings).await,
             ClusterOptions::ThrowawayIn(folder, binaries) => {
                 let account = tokio::task::spawn_blocking(Account::for_database).await??;
-                Self::start_in(folder, binaries, account, Kind::Throwaway).await
+                Self::start_in(folder, binaries, account, Kind::Throwaway, Vec::new()).await
             }
             ClusterOptions::Kept(data_dir) => {
                 // One at a time decides what to do with this data directory.
@@ -92,7 +91,7 @@ impl Cluster {
                 let _locked = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
                 let (binaries, account) = server_programs(existing_major(&data_dir)).await?;
                 let folder = place::find_or_make(&data_dir, account.as_ref())?;
-                Self::start_in(folder, binaries, account, Kind::Kept).await
+                Self::start_in(folder, binaries, account, Kind::Kept, Vec::new()).await
             }
         }
     }
@@ -102,9 +101,21 @@ impl Cluster {
         place::remove(data_dir)
     }
 
-    async fn start_in(folder: PathBuf, binaries: Binaries, account: Option<Account>, kind: Kind) -> Result<Self> {
-        let mut cluster =
-            Self { binaries, account, folder, password: String::new(), port: 0, kind, server: Server::Stopped };
+    async fn start_temporary(kind: Kind, settings: Vec<String>) -> Result<Self> {
+        let (binaries, account) = server_programs(None).await?;
+        let folder = place::temporary_folder(&std::env::temp_dir(), account.as_ref())?.keep();
+        Self::start_in(folder, binaries, account, kind, settings).await
+    }
+
+    async fn start_in(
+        folder: PathBuf,
+        binaries: Binaries,
+        account: Option<Account>,
+        kind: Kind,
+        settings: Vec<String>,
+    ) -> Result<Self> {
+        let (password, port, server) = (String::new(), 0, Server::Stopped);
+        let mut cluster = Self { binaries, account, folder, password, port, kind, settings, server };
         cluster.init().await?;
         cluster.password = fs::read_to_string(cluster.folder.join(PASSWORD))?.trim().to_owned();
         cluster.start_server().await?;
@@ -374,6 +385,7 @@ impl Cluster {
             Kind::Throwaway => settings.extend(["fsync=off", "full_page_writes=off", "max_connections=600"]),
             Kind::Durable => settings.extend(["fsync=on", "full_page_writes=on", "synchronous_commit=on"]),
         }
+        settings.extend(self.settings.iter().map(String::as_str));
         let data = [OsString::from("-D"), self.data().into()];
         data.into_iter().chain(settings.into_iter().flat_map(|setting| ["-c".into(), setting.into()])).collect()
     }

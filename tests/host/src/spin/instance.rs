@@ -11,6 +11,7 @@ use wasmtime_wasi_http::p3::{self, WasiHttpCtxView, WasiHttpView};
 
 use super::allowed_hosts::{AllowedHostTemplates, AllowedHosts};
 use super::bindings::spin::{postgres::postgres, variables::variables};
+use super::memory::MemoryMeter;
 use super::outbound_http::OutboundHttp;
 use super::postgres::{HasPostgres, Postgres};
 use super::variables::{ComponentVariables, HasVariables, Variables};
@@ -23,6 +24,7 @@ pub(super) struct Instance {
     pub(super) resources: ResourceTable,
     pub(super) variables: ComponentVariables,
     pub(super) postgres: Postgres,
+    pub(super) memory: MemoryMeter,
     /// Tells a host that is shutting down when the last instance has ended.
     pub(super) _alive: mpsc::Sender<()>,
 }

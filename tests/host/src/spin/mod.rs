@@ -12,6 +12,7 @@ mod guest_output;
 mod headers;
 mod instance;
 pub mod manifest;
+mod memory;
 mod outbound_http;
 mod postgres;
 mod reuse;
@@ -38,6 +39,7 @@ use engine::Engine;
 use guest_output::Sink;
 pub use guest_output::{Capture, GuestOutput};
 use manifest::Manifest;
+use memory::Peak;
 use postgres::Pools;
 pub use reuse::ReuseLimits;
 use reuse::{Instances, Shares};
@@ -75,6 +77,14 @@ pub struct RunningHost {
     stop_instances: oneshot::Sender<()>,
     alive: mpsc::Receiver<()>,
     pools: Vec<Arc<Pools>>,
+    peak_memory: HashMap<String, Peak>,
+}
+
+/// What serves one component.
+struct Loaded {
+    handler: ProxyHandler<Instances>,
+    pools: Arc<Pools>,
+    peak_memory: Peak,
 }
 
 /// Starts to serve. Whatever keeps the manifest from being served in full is an error here.
@@ -100,8 +110,11 @@ pub async fn start(options: HostOptions) -> Result<RunningHost> {
         stop: instances,
         alive: alive_sender,
     };
-    let (handlers, pools) = load_components(&manifest, &engine, &shares).await?;
+    let loaded = load_components(&manifest, &engine, &shares).await?;
     drop(shares);
+    let pools = loaded.values().map(|component| Arc::clone(&component.pools)).collect();
+    let peak_memory = loaded.iter().map(|(id, component)| (id.clone(), component.peak_memory.clone())).collect();
+    let handlers = loaded.into_iter().map(|(id, component)| (id, component.handler)).collect();
     let server = Arc::new(Server::new(&manifest, handlers, sink)?);
     Ok(RunningHost {
         address,
@@ -110,6 +123,7 @@ pub async fn start(options: HostOptions) -> Result<RunningHost> {
         stop_instances,
         alive,
         pools,
+        peak_memory,
     })
 }
 
@@ -117,17 +131,16 @@ async fn load_components(
     manifest: &Manifest,
     engine: &Arc<Engine>,
     shares: &Shares,
-) -> Result<(HashMap<String, ProxyHandler<Instances>>, Vec<Arc<Pools>>)> {
-    let mut handlers = HashMap::new();
-    let mut pools = Vec::new();
+) -> Result<HashMap<String, Loaded>> {
+    let mut loaded = HashMap::new();
     for component in manifest.components() {
         let hosts = AllowedHostTemplates::new(component, manifest, &shares.variables)?;
         let compiled = engine.load(&component.source).await.with_context(|| format!("component.{}", component.id))?;
         let instances = Instances::new(component, compiled, hosts, shares.clone());
-        pools.push(Arc::clone(instances.pools()));
-        handlers.insert(component.id.clone(), ProxyHandler::new(instances));
+        let (pools, peak_memory) = (Arc::clone(instances.pools()), instances.peak_memory().clone());
+        loaded.insert(component.id.clone(), Loaded { handler: ProxyHandler::new(instances), pools, peak_memory });
     }
-    Ok((handlers, pools))
+    Ok(loaded)
 }
 
 impl RunningHost {
@@ -139,6 +152,11 @@ impl RunningHost {
     /// The start of every URL it serves, without a trailing slash.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// The most linear memory that any one instance of a component has had so far, bytes.
+    pub fn peak_memory(&self, component: &str) -> Option<usize> {
+        self.peak_memory.get(component).map(Peak::bytes)
     }
 
     /// Takes no further request, lets those under way finish, then ends the instances and closes their connections.

@@ -25,6 +25,7 @@ use super::engine::Compiled;
 use super::guest_output::{GuestStream, Sink};
 use super::instance::{Instance, InstanceHosts};
 use super::manifest::Component;
+use super::memory::{MemoryMeter, Peak};
 use super::outbound_http::OutboundHttp;
 use super::postgres::{Pools, Postgres};
 use super::variables::{ComponentVariables, Variables};
@@ -74,6 +75,7 @@ pub(super) struct Instances {
     environment: Vec<(String, String)>,
     hosts: Arc<AllowedHostTemplates>,
     pools: Arc<Pools>,
+    peak_memory: Peak,
     shares: Shares,
 }
 
@@ -86,6 +88,7 @@ impl Instances {
             environment: component.environment.clone().into_iter().collect(),
             hosts: Arc::new(hosts),
             pools: Arc::default(),
+            peak_memory: Peak::default(),
             shares,
         }
     }
@@ -93,6 +96,11 @@ impl Instances {
     /// The pools that the instances take their connections from.
     pub(super) fn pools(&self) -> &Arc<Pools> {
         &self.pools
+    }
+
+    /// The most memory that one of the instances has had.
+    pub(super) fn peak_memory(&self) -> &Peak {
+        &self.peak_memory
     }
 
     fn new_instance(&self) -> Instance {
@@ -111,6 +119,7 @@ impl Instances {
                 variables: Arc::clone(&self.shares.variables),
             },
             postgres: Postgres::new(Arc::clone(&self.pools), hosts.clone()),
+            memory: MemoryMeter::new(self.peak_memory.clone()),
             outbound_http: OutboundHttp { hosts, own_address: self.shares.own_address },
             _alive: self.shares.alive.clone(),
         }
@@ -124,6 +133,7 @@ impl HandlerState for Instances {
 
     async fn instantiate(&self) -> wasmtime::Result<handler::Instance<Instance, Expiration, Worker>> {
         let mut store = Store::new(self.compiled.engine(), self.new_instance());
+        store.limiter(|instance| &mut instance.memory);
         let service = self.compiled.instantiate_async(&mut store).await?;
         Ok(handler::Instance {
             store,

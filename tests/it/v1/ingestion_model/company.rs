@@ -65,11 +65,11 @@ pub(super) struct Company {
 
 impl Company {
     pub(super) async fn found(bundle: &Bundle, number: usize, random: &mut Random) -> Self {
-        let tenant = bundle.tenant(&format!("acme {number} {:x}", random.next())).await.unwrap();
+        let tenant = bundle.tenant(&format!("acme {number} {:x}", random.number())).await.unwrap();
         let (plan, room) = PLANS[number % PLANS.len()];
         put_on_plan(bundle, &tenant, plan, &format!("quarantined_events = {room}")).await;
         let shop = |index: usize| Shop {
-            id: Uuid::from_u64_pair(random.next(), random.next()),
+            id: Uuid::from_u64_pair(random.number(), random.number()),
             // The same in every company, but for the last.
             external_id: if index + 1 < FIRST_STORES {
                 format!("shop-{index}")

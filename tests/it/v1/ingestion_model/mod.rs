@@ -88,7 +88,7 @@ async fn requests_do_what_the_model_says_after_any_history() {
     let bundle = Bundle::start().await.unwrap();
     let end = Instant::now() + TIME;
     let mut random = Random::new(Uuid::new_v4().as_u64_pair().0);
-    let mut seed = env::var("TALLY_SEED").ok().map_or_else(|| random.next(), |text| text.parse().unwrap());
+    let mut seed = env::var("TALLY_SEED").ok().map_or_else(|| random.number(), |text| text.parse().unwrap());
     let (mut histories, mut totals) = (0, Totals::new());
     while histories < *HISTORIES.start()
         || histories < *HISTORIES.end() && (Instant::now() < end || !missing(&totals).is_empty())
@@ -97,7 +97,7 @@ async fn requests_do_what_the_model_says_after_any_history() {
             *totals.entry(name).or_default() += times;
         }
         histories += 1;
-        seed = random.next();
+        seed = random.number();
     }
     // Past the capture of output: whoever runs the tests should see how much was tried.
     writeln!(stderr(), "ingestion: {histories} histories of {COMPANIES} companies, {totals:?}").unwrap();
@@ -120,7 +120,7 @@ async fn history(bundle: &Bundle, seed: u64) -> Totals {
     let names: Vec<_> = companies.iter().map(Company::store_names).collect();
     let histories = companies.into_iter().enumerate().map(|(number, company)| {
         let foreign = names[(number + 1) % COMPANIES].clone();
-        History::new(bundle, company, foreign, Random::new(random.next())).run()
+        History::new(bundle, company, foreign, Random::new(random.number())).run()
     });
     let mut totals = Totals::new();
     for of_one in join_all(histories).await {

@@ -36,7 +36,7 @@ impl History<'_> {
             _ => {
                 let in_100 = self.random.below(101);
                 let picked: Vec<usize> = (0..held.len()).filter(|_| self.random.below(100) < in_100).collect();
-                let nobody = Uuid::from_u64_pair(self.random.next(), self.random.next());
+                let nobody = Uuid::from_u64_pair(self.random.number(), self.random.number());
                 let ids: Vec<Uuid> = picked.iter().filter_map(|place| held[*place].id).chain([nobody]).collect();
                 let places = picked.into_iter().filter(|place| held[*place].is_visible(persona)).collect();
                 Selection { body: json!({"ids": ids}), places, by_ids: true }

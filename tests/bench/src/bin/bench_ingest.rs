@@ -1,0 +1,7 @@
+//! The command `bench-ingest`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tally_bench::cli::main()
+}
