@@ -8,6 +8,7 @@ mod harness;
 mod hooks;
 mod host;
 mod journey;
+mod languages;
 mod repository;
 mod senders;
 mod sql;

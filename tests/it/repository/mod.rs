@@ -2,6 +2,7 @@
 
 mod currencies;
 mod documents;
+mod openapi;
 mod statements;
 mod tidy;
 mod worlds;

@@ -64,6 +64,18 @@ async fn one_bad_event_does_not_spoil_the_batch() {
 }
 
 #[tokio::test]
+async fn a_field_that_no_text_of_the_database_can_name_costs_its_own_event() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let batch = json!([event(&acme, "good"), with(event(&acme, "bad"), "colour\0", json!("red"))]);
+    let receipt = ask(post(&bundle, "/v1/events", &acme.token, &batch)).await.ok();
+    assert_eq!((&receipt["accepted"], &receipt["rejected"]), (&json!(1), &json!(1)), "{receipt}");
+    assert_eq!(receipt["errors"][0]["code"], "invalid_event");
+    let kept = ask(bundle.client.get(bundle.url("/v1/events/quarantine")).bearer_auth(&acme.token)).await.ok();
+    assert_eq!(kept["events"][0]["detail"], receipt["errors"][0]["detail"]);
+}
+
+#[tokio::test]
 async fn a_value_is_kept_as_it_was_written() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();

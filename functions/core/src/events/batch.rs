@@ -155,6 +155,15 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_has_no_character_that_cannot_be_kept() {
+        let mut event = event();
+        event["colour\0"] = json!("red");
+        let batch = read(&event);
+        let rejection = batch.rejections().next().unwrap();
+        assert!(rejection.detail.contains("colour\u{fffd}"), "{rejection:?}");
+    }
+
+    #[test]
     fn a_number_stays_as_it_was_written() {
         let raw = event().to_string().replace(r#""129.90""#, "1234567890123456789012.10");
         assert_eq!(
