@@ -46,7 +46,7 @@ pub struct Database {
 impl Database {
     /// Sends a statement to the database that `url` names and answers its text.
     pub async fn call(&self, url: &str, statement: &str, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
-        within(self.deadline, self.answer(url, statement, parameters))
+        within(self.deadline, self.answer(url, statement, &parameters))
             .await
             .unwrap_or(Err(DatabaseError::Deadline(self.deadline)))
             .map_err(DatabaseError::into_problem)
@@ -54,14 +54,9 @@ impl Database {
 
     /// What the server gave up for the sake of others, to end a deadlock, is sent again. That is safe because every
     /// statement may be sent twice: sign-ups, events and tokens are the same the second time.
-    async fn answer(
-        &self,
-        url: &str,
-        statement: &str,
-        parameters: Vec<ParameterValue>,
-    ) -> Result<String, DatabaseError> {
+    async fn answer(&self, url: &str, statement: &str, parameters: &[ParameterValue]) -> Result<String, DatabaseError> {
         for retry in 0..MAX_RETRIES {
-            match self.attempt(url, statement, parameters.clone()).await {
+            match self.attempt(url, statement, parameters).await {
                 Err(error) if error.is_of_concurrency() => spin_sdk::time::sleep(pause(retry)).await,
                 answer => return answer,
             }
@@ -75,10 +70,10 @@ impl Database {
         &self,
         url: &str,
         statement: &str,
-        parameters: Vec<ParameterValue>,
+        parameters: &[ParameterValue],
     ) -> Result<String, DatabaseError> {
         let held = self.connections.obtain(url, self.open_deadline).await?;
-        match self.run(held, statement, parameters.clone()).await {
+        match self.run(held, statement, parameters).await {
             Err(error) if error.is_of_the_connection() => {
                 self.run(self.connections.open(url, self.open_deadline).await?, statement, parameters).await
             }
@@ -90,7 +85,7 @@ impl Database {
         &self,
         held: Rc<Held>,
         statement: &str,
-        parameters: Vec<ParameterValue>,
+        parameters: &[ParameterValue],
     ) -> Result<String, DatabaseError> {
         // Forgotten unless it answers: one that is given up may still be busy with the statement.
         let mut doubtful = Doubtful { connections: self.connections, held: Some(Rc::clone(&held)) };
@@ -127,9 +122,10 @@ fn pause(retry: u32) -> Duration {
 async fn text(
     connection: &Connection,
     statement: &str,
-    parameters: Vec<ParameterValue>,
+    parameters: &[ParameterValue],
 ) -> Result<String, DatabaseError> {
-    let mut result = connection.query(statement, parameters).await.map_err(DatabaseError::from_statement)?;
+    // A copy for each time it is sent, and no more at once: a batch can be large.
+    let mut result = connection.query(statement, parameters.to_vec()).await.map_err(DatabaseError::from_statement)?;
     let mut rows = Vec::new();
     while let Some(row) = result.rows().next().await {
         rows.push(row);
