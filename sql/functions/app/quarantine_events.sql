@@ -1,4 +1,5 @@
--- Keeps rejected events of the organization of the request, as far as its plan lets it: the first ones, where not all find room.
+-- Keeps rejected events of the organization of the request, as far as its plan lets it: the first of the list, where not all find
+-- room.
 -- The same body for the same store is kept once, with its newest reason; so a sender that tries again and again fills nothing.
 --
 --   p_rejected  [{"code", "detail", "store_id", "source", "event_id", "metric", "body", "event"}]: the event as it was sent,
