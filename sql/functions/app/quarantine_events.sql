@@ -5,6 +5,9 @@
 --   p_rejected  [{"code", "detail", "store_id", "source", "event_id", "metric", "body", "event"}]: the event as it was sent,
 --               why it was rejected, and what of it could be read; "event" where its form was good
 --
+-- What a key sends that is tied to a store is that store's, whatever it names: another store's entries are none of its business.
+-- An event that names a store the key does not see can be no other's to replay: whoever sees that store would count it there.
+--
 -- Answers the ids in the same order, null for an event that is not kept.
 --
 -- Two batches at once would both see the same room: the lock lets one after the other, to the end of its transaction. It comes
@@ -19,6 +22,7 @@ create or replace function app.quarantine_events(p_rejected jsonb) returns uuid[
 as $$
 declare
   v_org_id constant pg_catalog.uuid := app.org_id();
+  v_key_store_id constant pg_catalog.uuid := app.key_store_id();
   v_room pg_catalog.int8;
   v_ids pg_catalog.uuid[];
 begin
@@ -30,10 +34,13 @@ begin
 
   with told as materialized (
     select
-      r.position, app.uuid_or_null(r.event ->> 'store_id') as store_id, r.event ->> 'source' as source,
+      r.position, coalesce(v_key_store_id, app.uuid_or_null(r.event ->> 'store_id')) as store_id, r.event ->> 'source' as source,
       r.event ->> 'event_id' as event_id, r.event ->> 'metric' as metric_key, r.event ->> 'code' as code,
       r.event ->> 'detail' as detail, r.event ->> 'body' as body,
-      sha256(convert_to(r.event ->> 'body', 'UTF8')) as body_hash, nullif(r.event -> 'event', 'null') as event
+      sha256(convert_to(r.event ->> 'body', 'UTF8')) as body_hash,
+      case
+        when v_key_store_id is null or r.event ->> 'code' <> 'unknown_store' then nullif(r.event -> 'event', 'null')
+      end as event
     from jsonb_array_elements(p_rejected) with ordinality as r(event, position)
   ),
   -- Of the same in one batch the first.

@@ -316,3 +316,37 @@ async fn a_selection_that_means_nothing_clear_is_refused() {
     misspelt.problem(400, "invalid-parameter");
     assert_eq!(bundle.count("quarantined_events").await, 1);
 }
+
+/// Otherwise a key for one store could have events counted in another, by the hands of whoever replays everything.
+#[tokio::test]
+async fn what_a_key_sends_to_a_store_that_it_does_not_see_is_never_counted_there() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let mut database = bundle.database().await.unwrap();
+    let other: String = sqlx::query_scalar(
+        "insert into stores (org_id, workspace_id, name, external_id)
+         select org_id, workspace_id, 'Other', 'other-shop' from stores where id = $1::uuid returning id::text",
+    )
+    .bind(&acme.store_id)
+    .fetch_one(&mut database)
+    .await
+    .unwrap();
+    let key = acme.api_key(&bundle, &["events:write"], Some(&acme.store_id)).await.unwrap();
+    let named = with(event(&acme, "by id"), "store_id", json!(other));
+    let receipt = ask(post(&bundle, "/v1/events", &key, &named)).await.ok();
+    assert_eq!(receipt["errors"][0]["code"], "unknown_store");
+    let cloud = json!({"specversion": "1.0", "id": "by name", "type": "revenue", "source": "x", "subject": "other-shop",
+                       "time": "2026-10-05T10:00:00Z", "data": {"value": "1"}});
+    let request = bundle.client.post(bundle.url(EVENTS)).bearer_auth(&key).body(cloud.to_string());
+    let receipt = ask(request.header("content-type", "application/cloudevents+json")).await.ok();
+    assert_eq!(receipt["errors"][0]["code"], "unknown_store");
+
+    let replay = ask(post(&bundle, "/v1/events/quarantine/replay", &acme.token, &json!({"all": true}))).await.ok();
+    assert_eq!((&replay["accepted"], &replay["rejected"]), (&json!(0), &json!(0)));
+    assert_eq!(bundle.count("metric_events").await, 0);
+    let url = bundle.url("/v1/events/quarantine");
+    let seen = ask(bundle.client.get(url).bearer_auth(&key)).await.ok();
+    let entries: Vec<_> =
+        seen["events"].as_array().unwrap().iter().map(|held| (&held["store_id"], &held["replayable"])).collect();
+    assert_eq!(entries, [(&json!(acme.store_id), &json!(false)); 2]);
+}

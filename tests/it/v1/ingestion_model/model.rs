@@ -210,19 +210,21 @@ impl Model {
 
     /// Keeps a rejected event, if there is room.
     fn hold(&mut self, persona: &Persona, sent: &Sent, code: &'static str) -> Option<usize> {
-        let event = sent.read.as_ref().ok().cloned().map(|mut event| {
+        // Whoever sees the store would count there what a key sent that does not.
+        let is_anothers = persona.store.is_some() && code == "unknown_store";
+        let event = sent.read.as_ref().ok().filter(|_| !is_anothers).cloned().map(|mut event| {
             if let (Store::Implied, Some(store)) = (&event.store, persona.store) {
                 event.store = Store::Id(store);
             }
             event
         });
         let mut known = sent.known.clone();
-        known.store = match &event {
+        known.store = persona.store.or(match &event {
             Some(Good { store: Store::Id(store), .. }) => Some(*store),
             Some(_) => None,
-            None => known.store.or(persona.store),
-        };
-        if let Some(event) = &event {
+            None => known.store,
+        });
+        if let Ok(event) = &sent.read {
             known.source = Some(event.source.clone());
         }
         let is_same = |held: &&mut Held| held.known.store == known.store && held.body == sent.body;
