@@ -13,12 +13,13 @@ const MAX_DETAIL_BYTES: usize = 500;
 /// A fault, whose detail is bounded and a text that Postgres takes, whatever of the event is in it.
 pub(super) fn fault(code: &'static str, detail: impl Into<String>) -> Fault {
     let mut detail = detail.into();
+    // Before the cut, since what stands for a control character is longer than it.
+    if detail.contains(char::is_control) {
+        detail = detail.replace(char::is_control, "\u{fffd}");
+    }
     if detail.len() > MAX_DETAIL_BYTES {
         detail.truncate(detail.floor_char_boundary(MAX_DETAIL_BYTES));
         detail.push('…');
-    }
-    if detail.contains(char::is_control) {
-        detail = detail.replace(char::is_control, "\u{fffd}");
     }
     Fault { code, detail }
 }
@@ -37,6 +38,8 @@ mod tests {
         let long = fault("invalid_event", format!("a\u{0}b{}", "é".repeat(1_000)));
         assert!(long.detail.starts_with("a\u{fffd}b") && long.detail.ends_with("é…"), "{}", long.detail);
         assert!(long.detail.len() <= MAX_DETAIL_BYTES + 10, "{}", long.detail.len());
+        let control = fault("invalid_event", "\u{7f}".repeat(400)).detail;
+        assert!(control.len() <= MAX_DETAIL_BYTES + 10 && control.ends_with("\u{fffd}…"), "{}", control.len());
         assert_eq!(fault("invalid_event", "plain").detail, "plain");
     }
 }
