@@ -155,6 +155,19 @@ mod tests {
     }
 
     #[test]
+    fn only_whitespace_of_json_may_surround_an_event() {
+        let cloud_event = json!({"specversion": "1.0", "id": "1", "type": "revenue", "source": "/shop", "subject": STORE,
+                                 "time": "2026-11-22T07:00:00Z", "data": {"value": 1}});
+        for (format, event) in [(Format::Json, event()), (Format::CloudEvent, cloud_event)] {
+            let read = |body| Batch::read(&format, body).map(|batch| batch.columns.ids.len());
+            assert_eq!(read(format!(" \t\r\n{event}\n\r\t ")).unwrap(), 1);
+            for other in ['\u{b}', '\u{c}', '\u{a0}'] {
+                assert_eq!(read(format!("{event}{other}")).unwrap_err().kind(), Kind::MalformedBody, "{other:?}");
+            }
+        }
+    }
+
+    #[test]
     fn a_fault_has_no_character_that_cannot_be_kept() {
         let mut event = event();
         event["colour\0"] = json!("red");

@@ -15,6 +15,8 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+/// RFC 8259, section 2.
+const WHITESPACE: [char; 4] = [' ', '\t', '\r', '\n'];
 const NO_ENVELOPE: &str = "The body is not {\"events\": [...]}.";
 
 /// Reads one event of our own, an array of them, or `{"events": [...]}`.
@@ -83,7 +85,7 @@ pub(super) fn many<'a, E: Event<'a>>(reading: &mut Reading, body: &'a [u8]) -> R
 }
 
 fn single<'a, E: Event<'a>>(reading: &mut Reading, text: Cursor<'a>) -> Result<(), Problem> {
-    let event = text.rest().trim_end();
+    let event = text.rest().trim_end_matches(WHITESPACE);
     let range = text.at..text.at + event.len();
     match serde_json::from_str(event) {
         Ok(Object(event)) => reading.event(range, Ok::<E, _>(event)),
@@ -171,9 +173,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn skip_whitespace(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
-            self.at += 1;
-        }
+        self.at = self.whole.len() - self.rest().trim_start_matches(WHITESPACE).len();
     }
 
     /// Goes on behind `token` and the whitespace after it, if it is there.
