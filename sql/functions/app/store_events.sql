@@ -55,36 +55,51 @@ begin
   -- In a statement of its own, before stores are read: it waits for who closes months or removes a store.
   v_open_from := greatest(app.closed_before(v_org_id), '1970-01-01Z');
 
-  with series as materialized (
+  -- Under row-level security an index is searched by what needs no working out only: so ids are worked out before. And each
+  -- store by itself (offset 0), since how many stores this organization has, a plan does not know.
+  with told as materialized (
     select
-      u.position as series, s.id as store_id, u.source, u.metric, u.dimensions::jsonb as dimensions,
-      case when d.unit = 'currency' then coalesce(u.currency, s.currency) end as currency,
+      u.position as series, u.external_id, u.source, u.metric, u.currency, u.dimensions,
+      coalesce(u.store_id::uuid, case when u.external_id is null then v_key_store_id end) as store_id
+    from unnest(p_store_ids, p_external_ids, p_sources, p_metrics, p_currencies, p_dimensions)
+      with ordinality as u(store_id, external_id, source, metric, currency, dimensions, position)
+  ),
+  identified as materialized (
+    select t.*, coalesce(x.id, t.store_id) as id
+    from told t
+    left join lateral (
+      select x.id from public.stores x where x.org_id = v_org_id and x.external_id = t.external_id offset 0
+    ) as x on true
+  ),
+  series as materialized (
+    select
+      i.series, s.id as store_id, i.source, i.metric, i.dimensions::jsonb as dimensions,
+      case when d.unit = 'currency' then coalesce(i.currency, s.currency) end as currency,
+      dense_rank() over (order by s.id, i.source collate "C") as place,
       case
-        when coalesce(u.store_id, u.external_id, v_key_store_id::text) is null then 'store_required'
+        when i.store_id is null and i.external_id is null then 'store_required'
         when s.id is null then 'unknown_store'
         when d.key is null then 'unknown_metric'
         when d.aggregation_method = 'ratio' then 'derived_metric'
       end as code
-    from unnest(p_store_ids, p_external_ids, p_sources, p_metrics, p_currencies, p_dimensions)
-      with ordinality as u(store_id, external_id, source, metric, currency, dimensions, position)
-    left join public.stores x on x.org_id = v_org_id and x.external_id = u.external_id
-    left join public.stores s
-      on s.org_id = v_org_id
-      and s.id = case when u.external_id is null then coalesce(u.store_id::uuid, v_key_store_id) else x.id end
-    left join app.metrics d on d.key = u.metric
-  ),
-  event as materialized (
-    select u.series, u.id, u.value::numeric as value, u.recorded_at::timestamptz as recorded_at, u.position
-    from unnest(p_series, p_ids, p_values, p_recorded_at) with ordinality as u(series, id, value, recorded_at, position)
+    from identified i
+    left join lateral (
+      select s.id, s.currency from public.stores s where s.org_id = v_org_id and s.id = i.id offset 0
+    ) as s on true
+    left join app.metrics d on d.key = i.metric
   ),
   judged as materialized (
     select
-      e.position, s.store_id, s.source, e.id, e.recorded_at, s.metric, e.value, s.currency, s.dimensions,
+      e.position, s.store_id, s.source, s.place, e.id, e.recorded_at, s.metric, e.value, s.currency, s.dimensions,
       case
         when s.code is not null then s.code
         when e.recorded_at not between v_open_from and now() + interval '1 day' then 'out_of_range'
       end as code
-    from event e
+    from (
+      select u.series, u.id, u.value::numeric as value, u.recorded_at::timestamptz as recorded_at, u.position
+      from unnest(p_series, p_ids, p_values, p_recorded_at) with ordinality as u(series, id, value, recorded_at, position)
+      offset 0 -- so that each is cast once
+    ) as e
     join series s on s.series = e.series
   )
   select
@@ -93,18 +108,20 @@ begin
       from judged j
       where j.code is not null
     ),
+    -- By days first, which are cheaper to tell and few.
     array(
-      select distinct date_trunc('month', j.recorded_at at time zone 'UTC')::date from judged j where j.code is null
+      select distinct date_trunc('month', d.day at time zone 'UTC')::date
+      from (select distinct date_bin('1 day', j.recorded_at, 'epoch') as day from judged j where j.code is null) as d
     ),
     -- Each once and in the order of the key. Any order would do that is everybody's; this one compares fastest.
     array(
-      select distinct on (j.store_id, j.source collate "C", j.id collate "C", j.recorded_at)
+      select distinct on (j.place, j.id collate "C", j.recorded_at)
         row(
           v_org_id, j.store_id, j.source, j.id, j.recorded_at, j.metric, j.value, j.currency, j.dimensions, now()
         )::public.metric_events
       from judged j
       where j.code is null
-      order by j.store_id, j.source collate "C", j.id collate "C", j.recorded_at,
+      order by j.place, j.id collate "C", j.recorded_at,
         case p_on_conflict when 'replace' then -j.position else j.position end
     )
   into v_errors, v_months, v_events;
@@ -115,8 +132,10 @@ begin
   if p_on_conflict = 'replace' and cardinality(v_inserted) < cardinality(v_events) then
     select r.p_before, r.p_after into v_before, v_after from app.restate_events(v_events) as r;
     perform app.record_changes('replaced', v_before, v_after);
+    perform app.roll_up(v_inserted || v_after, v_before, v_open_from);
+  else
+    perform app.roll_up(v_inserted, '{}', v_open_from);
   end if;
-  perform app.roll_up(v_inserted || v_after, v_before, v_open_from);
 
   return jsonb_build_object(
     'accepted', cardinality(v_inserted),

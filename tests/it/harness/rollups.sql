@@ -1,5 +1,6 @@
 -- Rollups of the organization $1 that are missing, wrong or too many, compared with what plain SQL makes of its events.
--- A day begins with the first quarter hour of its date. Materialized: tables that nobody has analysed are taken to be empty.
+-- A day begins with the first quarter hour of its date, or half a minute before it (Monrovia until 1972). Materialized: tables
+-- that nobody has analysed are taken to be empty.
 
 with event as (
   select e.*, s.timezone, (e.recorded_at at time zone s.timezone)::date as day
@@ -7,11 +8,12 @@ with event as (
   where e.org_id = $1
 ),
 day_start as materialized (
-  select d.timezone, d.day, min(g.instant) as start
+  select d.timezone, d.day, min(i.instant) as start
   from (select distinct timezone, day from event) d,
     generate_series((d.day - 1)::timestamp at time zone 'UTC', (d.day + 2)::timestamp at time zone 'UTC', '15 minutes')
-      as g(instant)
-  where (g.instant at time zone d.timezone)::date = d.day
+      as g(quarter_hour),
+    lateral (values (g.quarter_hour - interval '30 seconds'), (g.quarter_hour)) as i(instant)
+  where (i.instant at time zone d.timezone)::date = d.day
   group by d.timezone, d.day
 ),
 definition as materialized ( -- one's own before the standard one

@@ -262,6 +262,26 @@ async fn functions_of_api_find_their_rows_by_index() -> Result<()> {
     Ok(())
 }
 
+/// However many stores an organization has, a batch finds its own by what they are known by, and passes by the others.
+#[tokio::test]
+async fn a_batch_looks_up_its_own_stores_only() -> Result<()> {
+    let (run, database) = filled_database().await?;
+    let case = CASES.iter().find(|case| case.function == "ingest_events").context("no case")?;
+    let many = "begin; insert into public.stores (org_id, workspace_id, name)
+        select w.org_id, w.id, 'Further ' || n from public.workspaces w cross join generate_series(1, 1000) as n
+        where w.org_id = (select s.org_id from public.stores s where s.id = :'store');";
+    for mode in ["force_custom_plan", "force_generic_plan", "auto"] {
+        let (_, notices) = psql(run, database, &script(case, mode, many)).await?;
+        let plans = plans(&notices)?;
+        let nodes: Vec<_> = plans.iter().flat_map(|plan| nodes(&plan["Plan"])).collect();
+        let indexes: BTreeSet<_> =
+            nodes.iter().map(|node| text(node, "Index Name")).filter(|name| name.starts_with("stores_")).collect();
+        let expected = BTreeSet::from(["stores_pkey", "stores_org_id_external_id_key"]);
+        ensure!(indexes == expected, "{mode}: {indexes:?}");
+    }
+    Ok(())
+}
+
 fn without_digits(name: &str) -> String {
     name.split('_').map(|part| if part.parse::<u32>().is_ok() { "#" } else { part }).collect::<Vec<_>>().join("_")
 }

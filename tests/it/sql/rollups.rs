@@ -21,8 +21,10 @@ const TIME: Duration = Duration::from_secs(12);
 const HISTORIES: RangeInclusive<usize> = 8..=100;
 const WRITERS: usize = 4;
 
-/// Zones whose days are made differently: with summer time, at midnight and not, and at an offset of 45 minutes.
-pub(crate) const ZONES: [&str; 4] = ["America/New_York", "America/Havana", "Asia/Kathmandu", "Pacific/Chatham"];
+/// Zones whose days are made differently: with summer time, at midnight and not, at an offset of 45 minutes, and with days
+/// that once began within a quarter hour.
+pub(crate) const ZONES: [&str; 6] =
+    ["America/New_York", "America/Havana", "Asia/Kathmandu", "Pacific/Chatham", "America/St_Johns", "Africa/Monrovia"];
 pub(crate) const METRICS: [(&str, &str, &str, &str); 6] = [
     ("t_sum", "currency", "sum", r#"["channel"]"#),
     ("t_count", "count", "count", "[]"),
@@ -32,7 +34,7 @@ pub(crate) const METRICS: [(&str, &str, &str, &str); 6] = [
     ("t_last", "count", "last", r#"["channel"]"#),
 ];
 /// Instants where days, months and offsets change; a history keeps to one or two of these.
-const TIMES: [&[&str]; 5] = [
+const TIMES: [&[&str]; 7] = [
     &[
         "2025-11-02T03:59:59.999999Z",
         "2025-11-02T04:00:00Z", // the day begins in New York and Havana
@@ -58,6 +60,14 @@ const TIMES: [&[&str]; 5] = [
     ],
     &["2026-01-31T23:59:59.999999Z", "2026-02-01T00:00:00Z", "2026-02-01T04:59:59Z", "1999-12-31T23:59:59Z"],
     &["2026-05-05T18:14:59Z", "2026-05-05T18:15:00Z", "2026-05-06T18:14:59.999999Z"], // days of Kathmandu
+    &[
+        "2010-11-07T02:29:59Z",
+        "2010-11-07T02:30:30Z", // the day has begun in St John's
+        "2010-11-07T02:31:30Z", // 00:01 was 23:01 of the day before
+        "2010-11-07T02:44:59Z",
+        "2010-11-07T03:30:00Z", // the day begins again
+    ],
+    &["1971-06-01T00:30:00Z", "1971-06-01T00:44:29Z", "1971-06-01T00:44:30Z", "1971-06-01T00:44:59Z"], // days of Monrovia
 ];
 
 #[tokio::test]
