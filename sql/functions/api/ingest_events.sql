@@ -3,7 +3,7 @@
 --
 --   p_store_ids to p_recorded_at, p_on_conflict   the events of good form, see app.store_events
 --   p_body, p_starts, p_lengths   where each of them stands in the body, bytes: what is rejected here is kept as it was sent
---   p_rejected   events of bad form as app.quarantine_events takes them, without a store where the key implies it
+--   p_rejected   events of bad form as app.quarantine_events takes them
 --   p_dry_run    the same answer, and nothing is stored
 --
 -- Answers {"accepted", "duplicates", "replaced", "errors": [{"index", "code", "detail", "quarantine_id"}], "rejected_ids",
@@ -67,12 +67,7 @@ begin
       from jsonb_array_elements(v_taken -> 'errors') with ordinality as e(error, position)
       join unnest(p_series, p_ids, p_values, p_recorded_at, p_starts, p_lengths) with ordinality
         as u(series, id, value, recorded_at, start, length, position) on u.position = (e.error ->> 'index')::integer + 1
-    ) || (
-      select coalesce(jsonb_agg(
-        jsonb_build_object('store_id', app.key_store_id()) || jsonb_strip_nulls(r.event) order by r.position
-      ), '[]')
-      from jsonb_array_elements(v_rejected) with ordinality as r(event, position)
-    );
+    ) || v_rejected;
     v_ids := app.quarantine_events(v_rejected);
   end if;
 
