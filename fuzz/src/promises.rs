@@ -18,14 +18,14 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// How many events there were.
     pub(crate) fn count(&self) -> usize {
-        self.columns.ids.len() + self.codes.len()
+        self.columns.numbers.len() + self.codes.len()
     }
 }
 
 /// Holds a batch to what is promised of each.
 pub(crate) fn outcome(mut batch: Batch) -> Outcome {
     let columns = batch.take_columns();
-    let rows = columns.ids.len();
+    let rows = columns.numbers.len();
     assert_castable(&columns);
     let raw: Vec<String> =
         batch.starts().iter().zip(batch.lengths()).map(|(start, length)| text(&batch, *start, length)).collect();
@@ -70,30 +70,32 @@ fn assert_counted_once(batch: &Batch, rows: usize, codes: &[(usize, String)]) {
 fn assert_castable(columns: &Columns) {
     let Columns { series, numbers, ids, values, recorded_at } = columns;
     let SeriesColumns { store_ids, external_ids, sources, metrics, currencies, dimensions } = series;
-    let of_series = [store_ids, external_ids, sources, metrics, currencies, dimensions];
-    let of_events = [ids, values, recorded_at];
-    for (columns, length) in [(&of_series[..], metrics.len()), (&of_events[..], numbers.len())] {
-        for column in columns {
-            assert_eq!(column.len(), length);
-            assert!(column.iter().flatten().all(|text| !text.contains('\0')), "{column:?}");
-        }
+    for column in [store_ids, external_ids, sources, metrics, currencies, dimensions] {
+        assert_eq!(column.len(), metrics.len());
+        assert!(column.iter().flatten().all(|text| !text.contains('\0')), "{column:?}");
+    }
+    for (lines, holds) in [(ids, is_name as fn(&str) -> bool), (values, is_decimal), (recorded_at, is_instant)] {
+        assert_eq!(lines.iter().count(), numbers.len());
+        assert!(lines.iter().all(holds), "{lines:?}");
     }
     let used: BTreeSet<_> = numbers.iter().map(|number| number.unwrap_or_default()).collect();
     assert!(used.iter().copied().eq((1..).take(metrics.len())), "{used:?} of {}", metrics.len());
-    for column in [ids, metrics, sources] {
-        assert!(column.iter().all(|text| text.as_ref().is_some_and(|text| (1..=255).contains(&text.len()))));
+    for column in [metrics, sources] {
+        assert!(column.iter().all(|text| text.as_deref().is_some_and(is_name)), "{column:?}");
     }
     for (values, holds) in [
-        (values, is_decimal as fn(&str) -> bool),
-        (recorded_at, is_instant),
-        (dimensions, is_object_of_scalars),
+        (dimensions, is_object_of_scalars as fn(&str) -> bool),
         (store_ids, is_uuid),
         (currencies, |text| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase())),
     ] {
         assert!(values.iter().flatten().all(|text| holds(text)), "{values:?}");
     }
-    assert!([values, recorded_at, dimensions].into_iter().flatten().all(Option::is_some));
+    assert!(dimensions.iter().all(Option::is_some));
     assert!(store_ids.iter().zip(external_ids).all(|(id, external)| id.is_none() || external.is_none()));
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && !text.contains(char::is_control)
 }
 
 /// At most 30 digits before the point and 18 after it, also once the exponent has moved it.

@@ -17,8 +17,8 @@ insert into public.stores (org_id, workspace_id, id, name, timezone)
 create function pg_temp.send(p_on_conflict text, p_id text, p_value text, p_recorded_at text) returns jsonb language sql as $$
   select api.ingest_events(
     '{"sub": "aaaaaaaa-0000-4000-8000-000000000001", "org_id": "aaaaaaaa-0000-4000-8000-00000000000a", "user_role": "member"}',
-    '{aaaaaaaa-0000-4000-8000-00000000000c}', '{null}', '{api}', '{sessions}', '{null}', '{"{}"}', '{1}', array[p_id],
-    array[p_value], array[p_recorded_at], '{}', '{0}', '{2}', '[]', p_on_conflict, false
+    '{aaaaaaaa-0000-4000-8000-00000000000c}', '{null}', '{api}', '{sessions}', '{null}', '{"{}"}', '{1}', p_id,
+    p_value, p_recorded_at, '{}', '{0}', '{2}', '[]', p_on_conflict, false
   )::jsonb
 $$;
 create function pg_temp.day() returns table (count bigint, sum numeric, min numeric, max numeric, last numeric)

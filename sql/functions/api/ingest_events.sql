@@ -1,7 +1,7 @@
 -- POST /v1/events: authorise, judge, insert, restate, roll up, quarantine, count; all or nothing, and once for each event however
 -- often it is sent.
 --
---   p_store_ids to p_recorded_at, p_on_conflict   the events of good form, see app.store_events
+--   p_store_ids to p_recorded_at, p_on_conflict   the events of good form, see app.store_events; ids, values and times one a line
 --   p_body, p_starts, p_lengths   where each of them stands in the body, bytes: what is rejected here is kept as it was sent
 --   p_rejected   events of bad form as app.quarantine_events takes them
 --   p_dry_run    the same answer, and nothing is stored
@@ -23,9 +23,9 @@ create or replace function api.ingest_events(
   p_currencies text[],
   p_dimensions text[],
   p_series integer[],
-  p_ids text[],
-  p_values text[],
-  p_recorded_at text[],
+  p_ids text,
+  p_values text,
+  p_recorded_at text,
   p_body bytea,
   p_starts integer[],
   p_lengths integer[],
@@ -36,11 +36,14 @@ create or replace function api.ingest_events(
   language plpgsql volatile set search_path = '' set jit = off
 as $$
 declare
+  v_ids constant text[] := string_to_array(p_ids, E'\n');
+  v_values constant text[] := string_to_array(p_values, E'\n');
+  v_recorded_at constant text[] := string_to_array(p_recorded_at, E'\n');
   v_rejected jsonb := p_rejected::jsonb;
-  v_sent constant bigint := cardinality(p_ids) + jsonb_array_length(v_rejected);
+  v_sent constant bigint := cardinality(v_ids) + jsonb_array_length(v_rejected);
   v_taken jsonb;
   v_errors jsonb;
-  v_ids uuid[] := '{}';
+  v_kept uuid[] := '{}';
   v_refused integer;
 begin
   perform app.assume_authority(p_authority);
@@ -49,8 +52,8 @@ begin
   end if;
 
   v_taken := app.take_events(
-    p_store_ids, p_external_ids, p_sources, p_metrics, p_currencies, p_dimensions, p_series, p_ids, p_values,
-    p_recorded_at, p_on_conflict, p_dry_run, greatest(v_sent, 1)
+    p_store_ids, p_external_ids, p_sources, p_metrics, p_currencies, p_dimensions, p_series, v_ids, v_values,
+    v_recorded_at, p_on_conflict, p_dry_run, greatest(v_sent, 1)
   );
   if v_taken ? 'limited' then
     return v_taken::text;
@@ -65,35 +68,35 @@ begin
         convert_from(substring(p_body from u.start + 1 for u.length), 'UTF8'), e.error ->> 'code'
       ) order by e.position), '[]')
       from jsonb_array_elements(v_taken -> 'errors') with ordinality as e(error, position)
-      join unnest(p_series, p_ids, p_values, p_recorded_at, p_starts, p_lengths) with ordinality
+      join unnest(p_series, v_ids, v_values, v_recorded_at, p_starts, p_lengths) with ordinality
         as u(series, id, value, recorded_at, start, length, position) on u.position = (e.error ->> 'index')::integer + 1
     ) || v_rejected;
-    v_ids := app.quarantine_events(v_rejected);
+    v_kept := app.quarantine_events(v_rejected);
   end if;
 
   v_errors := (
     select coalesce(jsonb_agg(
       e.error || jsonb_build_object(
-        'detail', app.explain_rejection(e.error ->> 'code'), 'quarantine_id', v_ids[e.position]
+        'detail', app.explain_rejection(e.error ->> 'code'), 'quarantine_id', v_kept[e.position]
       ) order by e.position
     ), '[]')
     from jsonb_array_elements(v_taken -> 'errors') with ordinality as e(error, position)
   );
   return (v_taken || jsonb_build_object(
     'errors', v_errors,
-    'rejected_ids', to_jsonb(v_ids[v_refused + 1 :]),
-    'quarantined', cardinality(array_remove(v_ids, null)),
-    'quarantine_full', array_position(v_ids, null) is not null
+    'rejected_ids', to_jsonb(v_kept[v_refused + 1 :]),
+    'quarantined', cardinality(array_remove(v_kept, null)),
+    'quarantine_full', array_position(v_kept, null) is not null
   ))::text;
 end
 $$;
 
 comment on function api.ingest_events(
-  text, text[], text[], text[], text[], text[], text[], integer[], text[], text[], text[], bytea, integer[], integer[], text,
+  text, text[], text[], text[], text[], text[], text[], integer[], text, text, text, bytea, integer[], integer[], text,
   text, boolean
 ) is 'POST /v1/events';
 grant execute on function api.ingest_events(
-  text, text[], text[], text[], text[], text[], text[], integer[], text[], text[], text[], bytea, integer[], integer[], text,
+  text, text[], text[], text[], text[], text[], text[], integer[], text, text, text, bytea, integer[], integer[], text,
   text, boolean
 ) to tally_ingest;
 

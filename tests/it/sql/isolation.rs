@@ -531,8 +531,11 @@ impl Fire {
             ("p_stores" | "p_store_ids", _) => {
                 (*self.random.pick(&["null", "array[null]", &format!("array['{store}']")])).to_owned()
             }
+            ("p_ids", "text") => quote(&id),
+            ("p_values", "text") => "'1'".to_owned(),
             ("p_values", _) => "array['1']".to_owned(),
             ("p_currencies", _) => "array[null]::text[]".to_owned(),
+            ("p_recorded_at", "text") => "now()::text".to_owned(),
             ("p_recorded_at", _) => "array[now()::text]".to_owned(),
             ("p_dimensions", _) => "array['{}']".to_owned(),
             ("p_external_ids", _) => "array[null]::text[]".to_owned(),

@@ -97,20 +97,18 @@ impl Tenant {
     /// The call that ingests an order for each of these (id, time).
     fn batch(&self, orders: &[(String, String)]) -> String {
         let authority = json!({"sub": self.user, "org_id": self.org, "user_role": "owner"});
-        let column = |value: &dyn Fn(&(String, String)) -> String| {
-            let values: Vec<_> = orders.iter().map(value).collect();
-            format!("array[{}]::text[]", values.join(", "))
-        };
+        let lines = |value: fn(&(String, String)) -> &str| orders.iter().map(value).collect::<Vec<_>>().join("\n");
+        let numbers = |number: &str| format!("'{{{}}}'", vec![number; orders.len()].join(","));
         format!(
             "select api.ingest_events('{authority}', array['{}'], '{{null}}', '{{test}}', '{{orders}}', '{{null}}', '{{\"{{}}\"}}', \
-             {}::integer[], {}, {}, {}, '{{}}', {}::integer[], {}::integer[], '[]', 'ignore', false)::jsonb",
+             {}, '{}', '{}', '{}', '{{}}', {}, {}, '[]', 'ignore', false)::jsonb",
             self.store,
-            column(&|_| "1".into()),
-            column(&|order| format!("'{}'", order.0)),
-            column(&|_| "'1'".into()),
-            column(&|order| format!("'{}'", order.1)),
-            column(&|_| "0".into()),
-            column(&|_| "2".into()),
+            numbers("1"),
+            lines(|order| &order.0),
+            lines(|_| "1"),
+            lines(|order| &order.1),
+            numbers("0"),
+            numbers("2"),
         )
     }
 

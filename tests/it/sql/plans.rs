@@ -71,7 +71,7 @@ const CASES: [Case; 16] = [
         role: "tally_ingest",
         // One that is new, and one that is there and restated.
         call: "api.ingest_events(:'authority', array[:'store'], '{null}', '{test}', '{orders}', '{null}', '{\"{}\"}', '{1,1}',
-            array['new', :'event_id'], '{1,2}', array[:'event_at', :'event_at'], '{}', '{0,0}', '{2,2}', '[]', 'replace', false)",
+            E'new\n' || :'event_id', E'1\n2', :'event_at' || E'\n' || :'event_at', '{}', '{0,0}', '{2,2}', '[]', 'replace', false)",
         index: "metric_events_#_pkey",
     },
     Case {

@@ -53,9 +53,9 @@ impl Builder {
             [store_id.as_deref(), external_id, Some(source), Some(&event.metric), currency, Some(dimensions.as_str())];
         let number = self.number(series);
         self.columns.numbers.push(Some(number));
-        self.columns.ids.push(Some(event.id.into_owned()));
-        self.columns.values.push(Some(value.to_owned()));
-        self.columns.recorded_at.push(Some(recorded_at));
+        self.columns.ids.push(&event.id);
+        self.columns.values.push(value);
+        self.columns.recorded_at.push(&recorded_at);
         Ok(())
     }
 

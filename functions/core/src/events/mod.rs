@@ -27,7 +27,7 @@ mod rejected;
 
 pub use batch::Batch;
 pub use binary::Context;
-pub use columns::{Columns, Row, SeriesColumns};
+pub use columns::{Columns, Lines, Row, SeriesColumns};
 pub use currency::CURRENCIES;
 pub use deletion::{Deleted, Deletion, DeletionReceipt, MAX_DELETION_BYTES, Refusal};
 pub use encoding::Encoding;
