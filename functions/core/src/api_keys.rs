@@ -1,11 +1,11 @@
 //! `/v1/api-keys`: what a key shall be, and what is answered when it is made.
 
 use crate::api_key::NewApiKey;
+use crate::object::Object;
 use crate::problem::{Kind, Problem};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Unit};
 use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -43,12 +43,7 @@ pub struct Made<'a> {
 impl Wanted {
     /// Reads a body. Whether there is such a store, the database knows.
     pub fn read(body: &[u8], now: Timestamp) -> Result<Self, Problem> {
-        let json: &RawValue = serde_json::from_slice(body).map_err(malformed)?;
-        // Without this an array of the values, in the order of the fields, would pass too.
-        if !json.get().starts_with('{') {
-            return Err(Problem::new(Kind::MalformedBody, "A key is asked for by an object: {\"name\", \"scopes\"}."));
-        }
-        let mut wanted: Self = serde_json::from_str(json.get()).map_err(malformed)?;
+        let Object(mut wanted): Object<Self> = serde_json::from_slice(body).map_err(malformed)?;
         check_name(&wanted.name)?;
         check_scopes(&wanted.scopes)?;
         wanted.expires_at = wanted.expires_at.map(|text| expiry(&text, now)).transpose()?;

@@ -12,6 +12,7 @@ pub mod door;
 pub mod events;
 pub mod identity;
 pub mod me;
+mod object;
 pub mod page;
 pub mod parameters;
 pub mod problem;

@@ -1,5 +1,6 @@
 //! `/v1/events/quarantine`: which rejected events are meant, by the URL or by a body.
 
+use crate::object::Object;
 use crate::page::Page;
 use crate::parameters::{AN_INSTANT, Parameters, instant};
 use crate::problem::{Kind, Problem};
@@ -115,12 +116,7 @@ impl Selection {
     /// Reads `{"ids": […]}`, `{"filter": {…}}` or `{"all": true}`.
     pub fn read(body: &[u8]) -> Result<Self, Problem> {
         let wanted = "Send {\"ids\": […]}, {\"filter\": {…}} or {\"all\": true}";
-        let json: &RawValue = serde_json::from_slice(body)
-            .map_err(|error| Problem::new(Kind::MalformedBody, format!("{wanted}: {error}.")))?;
-        if !json.get().starts_with('{') {
-            return Err(Problem::new(Kind::MalformedBody, format!("{wanted}.")));
-        }
-        let mut selection: Self = serde_json::from_str(json.get())
+        let Object(mut selection): Object<Self> = serde_json::from_slice(body)
             .map_err(|error| Problem::new(Kind::MalformedBody, format!("{wanted}: {error}.")))?;
         let invalid = |detail: String| Problem::new(Kind::InvalidField, detail);
         match (&selection.ids, &mut selection.filter, selection.all) {

@@ -1,5 +1,6 @@
 //! `POST /v1/query`: reads a question and brings its times into the form the database takes.
 
+use crate::object::Object;
 use crate::problem::{Kind, Problem};
 use jiff::civil::DateTime;
 use jiff::{Timestamp, tz::TimeZone};
@@ -85,10 +86,7 @@ impl Query {
     pub fn read(body: &[u8]) -> Result<Self, Problem> {
         let json: &RawValue = serde_json::from_slice(body)
             .map_err(|error| Problem::new(Kind::MalformedBody, format!("The body is not valid JSON: {error}.")))?;
-        if !json.get().starts_with('{') {
-            return Err(invalid("A query is an object."));
-        }
-        let mut query: Self = serde_json::from_str(json.get())
+        let Object(mut query): Object<Self> = serde_json::from_str(json.get())
             .map_err(|error| invalid(&format!("The query cannot be read: {error}.")))?;
         bounded("metrics", query.metrics.len(), 1, MAX_METRICS)?;
         if let Some(stores) = &query.stores {

@@ -3,8 +3,8 @@
 use super::fault::{Fault, fault, unreadable};
 use super::instant::instant;
 use super::name::{MAX_ID_BYTES, MAX_SOURCE_BYTES, name};
-use super::object::Object;
 use super::{DEFAULT_SOURCE, MAX_EVENT_BYTES};
+use crate::object::Object;
 use crate::problem::{Kind, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;

@@ -5,8 +5,8 @@
 
 use super::event::{Event, OwnEvent};
 use super::fault::unreadable;
-use super::object::Object;
 use super::reading::Reading;
+use crate::object::Object;
 use crate::problem::{Kind, Problem};
 use serde::Deserialize;
 use serde::de::IgnoredAny;

@@ -19,7 +19,6 @@ mod instant;
 mod json;
 mod name;
 mod ndjson;
-mod object;
 mod on_conflict;
 mod reading;
 mod receipt;

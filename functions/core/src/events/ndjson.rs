@@ -2,8 +2,8 @@
 
 use super::event::{Event, OwnEvent};
 use super::fault::{Fault, fault, unreadable};
-use super::object::Object;
 use super::reading::Reading;
+use crate::object::Object;
 use crate::problem::Problem;
 use memchr::memchr_iter;
 

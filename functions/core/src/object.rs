@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 
 /// A struct that is written as an object. By itself it would also be read from an array of its values, in the order of the
 /// fields.
-pub(super) struct Object<T>(pub(super) T);
+pub(crate) struct Object<T>(pub(crate) T);
 
 struct Fields<T>(PhantomData<T>);
 
