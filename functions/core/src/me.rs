@@ -1,5 +1,6 @@
 //! `PUT /v1/me/active-organization`: what a user chooses.
 
+use crate::object::Object;
 use crate::problem::{Kind, Problem};
 use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
@@ -23,10 +24,11 @@ fn id_or_null<'de, D: Deserializer<'de>>(value: D) -> Result<Option<Uuid>, D::Er
 impl Choice {
     /// Reads a body.
     pub fn read(body: &[u8]) -> Result<Self, Problem> {
-        serde_json::from_slice(body).map_err(|error| {
+        let Object(choice) = serde_json::from_slice(body).map_err(|error| {
             let detail = format!("Send {{\"org_id\": \"…\"}}, or null to choose none: {error}.");
             Problem::new(Kind::MalformedBody, detail)
-        })
+        })?;
+        Ok(choice)
     }
 }
 
@@ -45,9 +47,19 @@ mod tests {
 
     #[test]
     fn nothing_is_taken_back_by_mistake() {
-        for body in
-            ["", "null", "{}", r#"{"orgid": null}"#, r#"{"org_id": ""}"#, r#"{"org_id": 7}"#, r#"{"org_id": "acme"}"#]
-        {
+        let positional = format!(r#"["{ORG}"]"#);
+        for body in [
+            "",
+            "null",
+            "{}",
+            "[]",
+            "[null]",
+            &positional,
+            r#"{"orgid": null}"#,
+            r#"{"org_id": ""}"#,
+            r#"{"org_id": 7}"#,
+            r#"{"org_id": "acme"}"#,
+        ] {
             assert_eq!(Choice::read(body.as_bytes()).unwrap_err().kind(), Kind::MalformedBody, "{body}");
         }
     }

@@ -190,7 +190,7 @@ async fn what_is_no_choice_is_told() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();
     let put = || bundle.client.put(bundle.url(ACTIVE)).bearer_auth(&acme.token);
-    for body in [json!({}), json!({"org_id": "acme"}), json!([]), json!({"organization": acme.org_id})] {
+    for body in [json!({}), json!({"org_id": "acme"}), json!([]), json!([null]), json!({"organization": acme.org_id})] {
         ask(put().json(&body)).await.problem(400, "malformed-body");
     }
     ask(put().body("{}")).await.problem(415, "unsupported-media-type");
