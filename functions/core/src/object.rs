@@ -1,5 +1,6 @@
 //! JSON objects as structs.
 
+use serde::Serialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use std::fmt;
@@ -7,6 +8,7 @@ use std::marker::PhantomData;
 
 /// A struct that is written as an object. By itself it would also be read from an array of its values, in the order of the
 /// fields.
+#[derive(Debug, Serialize)]
 pub(crate) struct Object<T>(pub(crate) T);
 
 struct Fields<T>(PhantomData<T>);

@@ -42,7 +42,7 @@ pub struct Selection {
     #[serde(skip_serializing_if = "Option::is_none")]
     ids: Option<Vec<Uuid>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    filter: Option<Filter>,
+    filter: Option<Object<Filter>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     all: Option<bool>,
 }
@@ -123,10 +123,10 @@ impl Selection {
             (Some(ids), None, None) if ids.is_empty() || ids.len() > MAX_IDS => {
                 Err(invalid(format!("`ids` has 1 to {MAX_IDS} ids.")))
             }
-            (None, Some(filter), None) if *filter == Filter::default() => {
+            (None, Some(Object(filter)), None) if *filter == Filter::default() => {
                 Err(invalid("`filter` has at least one field; everything is meant by {\"all\": true}.".to_owned()))
             }
-            (None, Some(filter), None) => filter.check(),
+            (None, Some(Object(filter)), None) => filter.check(),
             (Some(_), None, None) | (None, None, Some(true)) => Ok(()),
             _ => Err(invalid(format!("{wanted}, and only one of them."))),
         }?;
@@ -180,9 +180,14 @@ mod tests {
         ] {
             assert_eq!(read(&body), Err(Kind::InvalidField), "{body}");
         }
-        for body in
-            [json!([ID]), json!({"ids": ["shop"]}), json!({"filter": {"colour": "red"}}), json!("all"), json!(null)]
-        {
+        for body in [
+            json!([ID]),
+            json!({"ids": ["shop"]}),
+            json!({"filter": {"colour": "red"}}),
+            json!({"filter": ["unknown_metric", null, null, null, null, null, null]}),
+            json!("all"),
+            json!(null),
+        ] {
             assert_eq!(read(&body), Err(Kind::MalformedBody), "{body}");
         }
     }
