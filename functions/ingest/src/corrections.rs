@@ -1,12 +1,11 @@
 //! `POST /v1/events/delete` takes events back that should not have been sent; `GET /v1/events/changes` lists what was deleted or
 //! replaced, by whom, and what was there before.
 
-use crate::call;
 use crate::events::DRY_RUN;
 use http::Method;
 use tally_core::changes::Changes;
-use tally_core::door::authority;
 use tally_core::door::http::Incoming;
+use tally_core::door::{authority, postgres};
 use tally_core::events::{Deletion, MAX_DELETION_BYTES};
 use tally_core::page::Page;
 use tally_core::parameters::Parameters;
@@ -29,7 +28,7 @@ pub(crate) async fn delete(request: &mut Incoming) -> Result<Reply, Problem> {
         std::mem::take(&mut deletion.recorded_at).into(),
         dry_run.into(),
     ];
-    let answer = call(statements::DELETE_EVENTS, parameters).await?;
+    let answer = postgres::LONG.call(statements::DELETE_EVENTS, parameters).await?;
     let limits = RateLimits::of_answer(&answer)?;
     let deleted = serde_json::from_str(&answer).map_err(|error| Problem::ours(Kind::Internal, error))?;
     Ok(Reply::json(&deletion.receipt(deleted))?.with_headers(limits.headers()))
@@ -52,5 +51,5 @@ pub(crate) async fn list(request: &mut Incoming) -> Result<Reply, Problem> {
         page.after_id().into(),
         page.limit.into(),
     ];
-    Ok(Reply::json_text(call(statements::LIST_EVENT_CHANGES, parameters).await?))
+    Ok(Reply::json_text(postgres::LONG.call(statements::LIST_EVENT_CHANGES, parameters).await?))
 }

@@ -8,10 +8,9 @@
 //!   -d '{"id": "order-1001", "metric": "revenue", "value": "129.90", "currency": "USD", "recorded_at": "2026-11-22T07:00:00Z"}'
 //! ```
 
-use crate::call;
 use http::Method;
-use tally_core::door::authority;
 use tally_core::door::http::Incoming;
+use tally_core::door::{authority, postgres};
 use tally_core::events::{Batch, Columns, Encoding, Format, MAX_BODY_BYTES, OnConflict, SeriesColumns};
 use tally_core::parameters::Parameters;
 use tally_core::problem::{Kind, Problem};
@@ -52,7 +51,7 @@ pub(crate) async fn ingest(request: &mut Incoming) -> Result<Reply, Problem> {
         on_conflict.name().to_owned().into(),
         dry_run.into(),
     ];
-    let answer = call(statements::INGEST_EVENTS, parameters).await?;
+    let answer = postgres::LONG.call(statements::INGEST_EVENTS, parameters).await?;
     let limits = RateLimits::of_answer(&answer)?;
     let stored = serde_json::from_str(&answer).map_err(|error| Problem::ours(Kind::Internal, error))?;
     Ok(Reply::json(&batch.receipt(stored))?.with_headers(limits.headers()))

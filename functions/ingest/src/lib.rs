@@ -15,9 +15,7 @@ mod quarantine;
 
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
-use spin_sdk::pg::ParameterValue;
 use tally_core::door::http::{Incoming, Outgoing, serve};
-use tally_core::door::{postgres, variable};
 use tally_core::problem::{Kind, Problem};
 use tally_core::reply::Reply;
 
@@ -39,8 +37,4 @@ async fn route(request: &mut Incoming) -> Result<Reply, Problem> {
             "There are /v1/events, and under it /delete, /changes, /quarantine, /quarantine/replay and /quarantine/discard.",
         )),
     }
-}
-
-async fn call(statement: &str, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
-    postgres::LONG.call(&variable("database_url").await?, statement, parameters).await
 }

@@ -1,11 +1,10 @@
 //! `/v1/events/quarantine`: rejected events are listed; `…/replay` judges them again, when a metric or a store is there that was
 //! not, and `…/discard` forgets them.
 
-use crate::call;
 use crate::events::DRY_RUN;
 use http::Method;
-use tally_core::door::authority;
 use tally_core::door::http::Incoming;
+use tally_core::door::{authority, postgres};
 use tally_core::events::OnConflict;
 use tally_core::page::Page;
 use tally_core::parameters::Parameters;
@@ -27,7 +26,7 @@ pub(crate) async fn list(request: &mut Incoming) -> Result<Reply, Problem> {
         page.after_id().into(),
         page.limit.into(),
     ];
-    Ok(Reply::json_text(call(statements::LIST_QUARANTINE, parameters).await?))
+    Ok(Reply::json_text(postgres::LONG.call(statements::LIST_QUARANTINE, parameters).await?))
 }
 
 pub(crate) async fn replay(request: &mut Incoming) -> Result<Reply, Problem> {
@@ -38,7 +37,7 @@ pub(crate) async fn replay(request: &mut Incoming) -> Result<Reply, Problem> {
     let selection = selection(request).await?;
     let parameters =
         vec![authority.into_json().into(), selection.into(), on_conflict.name().to_owned().into(), dry_run.into()];
-    let answer = call(statements::REPLAY_QUARANTINE, parameters).await?;
+    let answer = postgres::LONG.call(statements::REPLAY_QUARANTINE, parameters).await?;
     let limits = RateLimits::of_answer(&answer)?;
     let replayed: Replayed = serde_json::from_str(&answer).map_err(|error| Problem::ours(Kind::Internal, error))?;
     Ok(Reply::json(&ReplayReceipt::from(replayed))?.with_headers(limits.headers()))
@@ -49,7 +48,7 @@ pub(crate) async fn discard(request: &mut Incoming) -> Result<Reply, Problem> {
     let authority = authority(request.headers()).await?;
     Parameters::read(request.query(), &[])?;
     let parameters = vec![authority.into_json().into(), selection(request).await?.into()];
-    Ok(Reply::json_text(call(statements::DISCARD_QUARANTINE, parameters).await?))
+    Ok(Reply::json_text(postgres::LONG.call(statements::DISCARD_QUARANTINE, parameters).await?))
 }
 
 async fn selection(request: &mut Incoming) -> Result<String, Problem> {

@@ -48,6 +48,6 @@ async fn user_created(request: &mut Incoming) -> Result<Reply, Problem> {
 
 async fn provision(user_id: Uuid, person: Person) -> Result<(), Problem> {
     let parameters = vec![user_id.to_string().into(), person.email.into(), person.profile.into()];
-    postgres::SIGN_UP.call(&variable("database_url").await?, statements::PROVISION_USER, parameters).await?;
+    postgres::SIGN_UP.call(statements::PROVISION_USER, parameters).await?;
     Ok(())
 }

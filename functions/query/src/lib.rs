@@ -11,9 +11,8 @@
 use http::Method;
 use spin_sdk::http::Request;
 use spin_sdk::http_service;
-use spin_sdk::pg::ParameterValue;
 use tally_core::door::http::{Incoming, Outgoing, serve};
-use tally_core::door::{authority, postgres, variable};
+use tally_core::door::{authority, postgres};
 use tally_core::problem::{Kind, Problem};
 use tally_core::query::{MAX_BODY_BYTES, Query};
 use tally_core::reply::Reply;
@@ -35,7 +34,7 @@ async fn route(request: &mut Incoming) -> Result<Reply, Problem> {
 async fn list(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::GET)?;
     let authority = authority(request.headers()).await?;
-    let found = call(statements::LIST_METRICS, vec![authority.into_json().into()]).await?;
+    let found = postgres::LONG.call(statements::LIST_METRICS, vec![authority.into_json().into()]).await?;
     Ok(Reply::json_text(found))
 }
 
@@ -56,11 +55,7 @@ async fn query(request: &mut Incoming) -> Result<Reply, Problem> {
         query.timezone.clone().into(),
         query.totals.into(),
     ];
-    let found = call(statements::QUERY_METRICS, parameters).await?;
+    let found = postgres::LONG.call(statements::QUERY_METRICS, parameters).await?;
     let found = serde_json::from_str(&found).map_err(|error| Problem::ours(Kind::Internal, error))?;
     Reply::json(&query.answer(found))
-}
-
-async fn call(statement: &str, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
-    postgres::LONG.call(&variable("database_url").await?, statement, parameters).await
 }

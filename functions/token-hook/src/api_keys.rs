@@ -6,6 +6,8 @@
 //! The key is made here and only its hash goes to the database, which never sees it. Its id is made here too, before the
 //! statement: sent twice, it is the same key.
 //!
+//! The statements may wait for one another, and so do not go over the connection that the hooks share.
+//!
 //! ```text
 //! curl http://127.0.0.1:3000/v1/api-keys -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
 //!   -d '{"name": "Shopify sync", "scopes": ["events:write"]}'
@@ -15,11 +17,10 @@
 
 use http::Method;
 use jiff::Timestamp;
-use spin_sdk::pg::ParameterValue;
 use tally_core::api_key::NewApiKey;
 use tally_core::api_keys::{MAX_BODY_BYTES, Made, Wanted, id};
 use tally_core::door::http::Incoming;
-use tally_core::door::{member, postgres, variable};
+use tally_core::door::{member, postgres};
 use tally_core::page::Page;
 use tally_core::parameters::Parameters;
 use tally_core::problem::{Kind, Problem};
@@ -58,7 +59,7 @@ async fn create(request: &mut Incoming) -> Result<Reply, Problem> {
         wanted.store_id.map(|id| id.to_string()).into(),
         wanted.expires_at.into(),
     ];
-    let stored = call(statements::CREATE_API_KEY, parameters).await?;
+    let stored = postgres::LONG.call(statements::CREATE_API_KEY, parameters).await?;
     Reply::created(&Made::new(&key, &stored)?)
 }
 
@@ -67,18 +68,13 @@ async fn list(request: &mut Incoming) -> Result<Reply, Problem> {
     let page = Page::of(&Parameters::read(request.query(), &Page::PARAMETERS)?)?;
     let parameters =
         vec![authority.into_json().into(), page.limit.into(), page.after_time().into(), page.after_id().into()];
-    Ok(Reply::json_text(call(statements::LIST_API_KEYS, parameters).await?))
+    Ok(Reply::json_text(postgres::LONG.call(statements::LIST_API_KEYS, parameters).await?))
 }
 
 async fn revoke(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::DELETE)?;
     let authority = member(request.headers()).await?;
     let id = id(request.path().rsplit('/').next().unwrap_or_default())?;
-    call(statements::REVOKE_API_KEY, vec![authority.into_json().into(), id.to_string().into()]).await?;
+    postgres::LONG.call(statements::REVOKE_API_KEY, vec![authority.into_json().into(), id.to_string().into()]).await?;
     Ok(Reply::no_content())
-}
-
-/// Not on the connection that the hooks share: these statements may wait for one another.
-async fn call(statement: &str, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
-    postgres::LONG.call(&variable("database_url").await?, statement, parameters).await
 }

@@ -43,8 +43,7 @@ async fn access_token(request: &mut Incoming) -> Result<Reply, Problem> {
     let may_provision = !event.is_anonymous();
     let user_id = event.user_id(&variable("jwt_issuer").await?)?;
     let parameters = vec![user_id.to_string().into(), person.email.into(), person.profile.into(), may_provision.into()];
-    let found =
-        postgres::HOOK.call(&variable("database_url").await?, statements::ACCESS_TOKEN_CLAIMS, parameters).await?;
+    let found = postgres::HOOK.call(statements::ACCESS_TOKEN_CLAIMS, parameters).await?;
     let organization: OrganizationClaims =
         serde_json::from_str(&found).map_err(|error| Problem::ours(Kind::Internal, error))?;
     event.answer(&organization)?.into_reply()

@@ -10,9 +10,8 @@
 //! ```
 
 use http::Method;
-use spin_sdk::pg::ParameterValue;
 use tally_core::door::http::Incoming;
-use tally_core::door::{postgres, user, variable};
+use tally_core::door::{postgres, user};
 use tally_core::me::{Choice, MAX_BODY_BYTES};
 use tally_core::problem::{Kind, Problem};
 use tally_core::reply::Reply;
@@ -30,7 +29,8 @@ pub(crate) async fn route(request: &mut Incoming) -> Result<Reply, Problem> {
 async fn get_me(request: &mut Incoming) -> Result<Reply, Problem> {
     request.require_method(&Method::GET)?;
     let user = user(request.headers()).await?;
-    call(statements::GET_ME, vec![user.user_id().to_string().into()]).await
+    let found = postgres::HOOK.call(statements::GET_ME, vec![user.user_id().to_string().into()]).await?;
+    Ok(Reply::json_text(found))
 }
 
 async fn set_active_organization(request: &mut Incoming) -> Result<Reply, Problem> {
@@ -38,11 +38,7 @@ async fn set_active_organization(request: &mut Incoming) -> Result<Reply, Proble
     let user = user(request.headers()).await?;
     request.require_json()?;
     let choice = Choice::read(&request.read(MAX_BODY_BYTES).await?)?;
-    let org_id = choice.org_id.map(|id| id.to_string());
-    call(statements::SET_ACTIVE_ORGANIZATION, vec![user.user_id().to_string().into(), org_id.into()]).await
-}
-
-async fn call(statement: &str, parameters: Vec<ParameterValue>) -> Result<Reply, Problem> {
-    let found = postgres::HOOK.call(&variable("database_url").await?, statement, parameters).await?;
+    let parameters = vec![user.user_id().to_string().into(), choice.org_id.map(|id| id.to_string()).into()];
+    let found = postgres::HOOK.call(statements::SET_ACTIVE_ORGANIZATION, parameters).await?;
     Ok(Reply::json_text(found))
 }

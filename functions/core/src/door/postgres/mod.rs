@@ -3,7 +3,7 @@
 mod connections;
 mod error;
 
-use super::within;
+use super::{variable, within};
 use crate::problem::Problem;
 use connections::{Held, Use};
 use error::DatabaseError;
@@ -44,9 +44,10 @@ pub struct Database {
 }
 
 impl Database {
-    /// Sends a statement to the database that `url` names and answers its text.
-    pub async fn call(&self, url: &str, statement: &str, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
-        within(self.deadline, self.answer(url, statement, &parameters))
+    /// Sends a statement to the database that the variable `database_url` names, and answers its text.
+    pub async fn call(&self, statement: &str, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
+        let url = variable("database_url").await?;
+        within(self.deadline, self.answer(&url, statement, &parameters))
             .await
             .unwrap_or(Err(DatabaseError::Deadline(self.deadline)))
             .map_err(DatabaseError::into_problem)
