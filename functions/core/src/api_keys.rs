@@ -3,6 +3,7 @@
 use crate::api_key::NewApiKey;
 use crate::object::Object;
 use crate::problem::{Kind, Problem};
+use crate::statements::read_answer;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan, Unit};
 use serde::{Deserialize, Serialize};
@@ -54,8 +55,7 @@ impl Wanted {
 impl<'a> Made<'a> {
     /// The answer to a new key, of what the database says of it.
     pub fn new(key: &'a NewApiKey, stored: &str) -> Result<Self, Problem> {
-        let stored = serde_json::from_str(stored).map_err(|error| Problem::ours(Kind::Internal, error))?;
-        Ok(Self { key: key.text(), stored })
+        Ok(Self { key: key.text(), stored: read_answer(stored)? })
     }
 }
 

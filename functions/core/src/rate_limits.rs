@@ -2,6 +2,7 @@
 //! (draft-ietf-httpapi-ratelimit-headers, structured fields of RFC 9651).
 
 use crate::problem::{Kind, Problem};
+use crate::statements::read_answer;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
@@ -49,8 +50,7 @@ enum Which {
 impl RateLimits {
     /// The limits in an answer of the database; a problem where it says that one of them is exceeded, so that nothing was done.
     pub fn of_answer(answer: &str) -> Result<Self, Problem> {
-        let Judged { limits, limited } =
-            serde_json::from_str(answer).map_err(|error| Problem::ours(Kind::Internal, error))?;
+        let Judged { limits, limited } = read_answer(answer)?;
         let (kind, limit, window) = match limited {
             None => return Ok(limits),
             Some(Which::Minute) => (Kind::RateLimited, limits.minute, "minute"),

@@ -1,5 +1,8 @@
 //! The statements that the functions send, one file each: a call of one function of the schema `api`.
 
+use crate::problem::{Kind, Problem};
+use serde::Deserialize;
+
 /// `POST /hooks/user-created`.
 pub const PROVISION_USER: &str = include_str!("statements/provision_user.sql");
 /// `POST /hooks/access-token`.
@@ -30,3 +33,8 @@ pub const DISCARD_QUARANTINE: &str = include_str!("statements/discard_quarantine
 pub const QUERY_METRICS: &str = include_str!("statements/query_metrics.sql");
 /// `GET /v1/metrics`.
 pub const LIST_METRICS: &str = include_str!("statements/list_metrics.sql");
+
+/// Reads what a statement answered, where the function goes on with it.
+pub fn read_answer<'a, T: Deserialize<'a>>(answer: &'a str) -> Result<T, Problem> {
+    serde_json::from_str(answer).map_err(|error| Problem::ours(Kind::Internal, error))
+}

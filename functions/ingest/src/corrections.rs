@@ -9,7 +9,7 @@ use tally_core::door::{authority, postgres};
 use tally_core::events::{Deletion, MAX_DELETION_BYTES};
 use tally_core::page::Page;
 use tally_core::parameters::Parameters;
-use tally_core::problem::{Kind, Problem};
+use tally_core::problem::Problem;
 use tally_core::rate_limits::RateLimits;
 use tally_core::reply::Reply;
 use tally_core::statements;
@@ -30,8 +30,8 @@ pub(crate) async fn delete(request: &mut Incoming) -> Result<Reply, Problem> {
     ];
     let answer = postgres::LONG.call(statements::DELETE_EVENTS, parameters).await?;
     let limits = RateLimits::of_answer(&answer)?;
-    let deleted = serde_json::from_str(&answer).map_err(|error| Problem::ours(Kind::Internal, error))?;
-    Ok(Reply::json(&deletion.receipt(deleted))?.with_headers(limits.headers()))
+    let receipt = deletion.receipt(statements::read_answer(&answer)?);
+    Ok(Reply::json(&receipt)?.with_headers(limits.headers()))
 }
 
 pub(crate) async fn list(request: &mut Incoming) -> Result<Reply, Problem> {

@@ -13,7 +13,7 @@ use tally_core::door::http::Incoming;
 use tally_core::door::{authority, postgres};
 use tally_core::events::{Batch, Columns, Encoding, Format, MAX_BODY_BYTES, OnConflict, SeriesColumns};
 use tally_core::parameters::Parameters;
-use tally_core::problem::{Kind, Problem};
+use tally_core::problem::Problem;
 use tally_core::rate_limits::RateLimits;
 use tally_core::reply::Reply;
 use tally_core::statements;
@@ -53,6 +53,6 @@ pub(crate) async fn ingest(request: &mut Incoming) -> Result<Reply, Problem> {
     ];
     let answer = postgres::LONG.call(statements::INGEST_EVENTS, parameters).await?;
     let limits = RateLimits::of_answer(&answer)?;
-    let stored = serde_json::from_str(&answer).map_err(|error| Problem::ours(Kind::Internal, error))?;
-    Ok(Reply::json(&batch.receipt(stored))?.with_headers(limits.headers()))
+    let receipt = batch.receipt(statements::read_answer(&answer)?);
+    Ok(Reply::json(&receipt)?.with_headers(limits.headers()))
 }

@@ -8,7 +8,7 @@ use tally_core::door::{authority, postgres};
 use tally_core::events::OnConflict;
 use tally_core::page::Page;
 use tally_core::parameters::Parameters;
-use tally_core::problem::{Kind, Problem};
+use tally_core::problem::Problem;
 use tally_core::quarantine::{Filter, MAX_BODY_BYTES, ReplayReceipt, Replayed, Selection};
 use tally_core::rate_limits::RateLimits;
 use tally_core::reply::Reply;
@@ -39,7 +39,7 @@ pub(crate) async fn replay(request: &mut Incoming) -> Result<Reply, Problem> {
         vec![authority.into_json().into(), selection.into(), on_conflict.name().to_owned().into(), dry_run.into()];
     let answer = postgres::LONG.call(statements::REPLAY_QUARANTINE, parameters).await?;
     let limits = RateLimits::of_answer(&answer)?;
-    let replayed: Replayed = serde_json::from_str(&answer).map_err(|error| Problem::ours(Kind::Internal, error))?;
+    let replayed: Replayed = statements::read_answer(&answer)?;
     Ok(Reply::json(&ReplayReceipt::from(replayed))?.with_headers(limits.headers()))
 }
 

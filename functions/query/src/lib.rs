@@ -56,6 +56,5 @@ async fn query(request: &mut Incoming) -> Result<Reply, Problem> {
         query.totals.into(),
     ];
     let found = postgres::LONG.call(statements::QUERY_METRICS, parameters).await?;
-    let found = serde_json::from_str(&found).map_err(|error| Problem::ours(Kind::Internal, error))?;
-    Reply::json(&query.answer(found))
+    Reply::json(&query.answer(statements::read_answer(&found)?))
 }

@@ -17,7 +17,7 @@ use tally_core::door::http::{Incoming, Outgoing, serve, serve_hook};
 use tally_core::door::{postgres, variable};
 use tally_core::identity::MAX_TOKEN_HOOK_BYTES;
 use tally_core::identity::access_token_hook::{ErrorAnswer, Event, OrganizationClaims};
-use tally_core::problem::{Kind, Problem};
+use tally_core::problem::Problem;
 use tally_core::reply::Reply;
 use tally_core::statements;
 
@@ -44,8 +44,7 @@ async fn access_token(request: &mut Incoming) -> Result<Reply, Problem> {
     let user_id = event.user_id(&variable("jwt_issuer").await?)?;
     let parameters = vec![user_id.to_string().into(), person.email.into(), person.profile.into(), may_provision.into()];
     let found = postgres::HOOK.call(statements::ACCESS_TOKEN_CLAIMS, parameters).await?;
-    let organization: OrganizationClaims =
-        serde_json::from_str(&found).map_err(|error| Problem::ours(Kind::Internal, error))?;
+    let organization: OrganizationClaims = statements::read_answer(&found)?;
     event.answer(&organization)?.into_reply()
 }
 
