@@ -16,18 +16,9 @@ select set_config('test.key', jsonb_build_object('api_key_hash', (
   select key_hash from public.api_keys where org_id = pg_temp.org('acme')
 ))::text, true);
 
-create function pg_temp.changed(p_statement text) returns integer language plpgsql as $$
-declare
-  v_count integer;
-begin
-  execute p_statement;
-  get diagnostics v_count = row_count;
-  return v_count;
-end
-$$;
 -- A key in the name of a user and an organization.
 create function pg_temp.make(p_slug text, p_user text, p_more text default '0') returns integer language sql as $$
-  select pg_temp.changed(format(
+  select changed(format(
     'insert into public.api_keys (org_id, id, name, key_hash, prefix, scopes, created_by)
        values (%L, gen_random_uuid(), ''new'', repeat(%L, 64), ''tally_'', ''{metrics:read}'', %L)',
     pg_temp.org(p_slug), p_more, p_user || '-0000-4000-8000-000000000001'
@@ -46,8 +37,8 @@ select throws_ok('select key_hash from public.api_keys', '42501', null, 'never a
 select is(pg_temp.make('acme', 'aaaaaaaa'), 1, 'makes a key');
 select throws_ok($$select pg_temp.make('acme', 'bbbbbbbb', '1')$$, '42501', null, 'none in somebody else''s name');
 select throws_ok($$select pg_temp.make('bolt', 'aaaaaaaa', '2')$$, '42501', null, 'none for another organization');
-select is(pg_temp.changed('update public.api_keys set revoked_at = now()'), 2, 'revokes those of the organization');
-select is(pg_temp.changed('update public.api_keys set revoked_at = null'), 0, 'a revoked key stays revoked');
+select is(changed('update public.api_keys set revoked_at = now()'), 2, 'revokes those of the organization');
+select is(changed('update public.api_keys set revoked_at = null'), 0, 'a revoked key stays revoked');
 select throws_ok($$update public.api_keys set name = 'x'$$, '42501', null, 'changes nothing else');
 select throws_ok('delete from public.api_keys', '42501', null, 'deletes none');
 reset role;

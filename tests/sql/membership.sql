@@ -45,48 +45,38 @@ as $$
   );
 $$;
 
--- How many rows a statement reaches.
-create function pg_temp.changed(p_statement text) returns integer language plpgsql as $$
-declare
-  v_count integer;
-begin
-  execute p_statement;
-  get diagnostics v_count = row_count;
-  return v_count;
-end
-$$;
 create function pg_temp.add(p_person integer, p_role text, p_slug text default 'acme') returns integer
   language sql
 as $$
-  select pg_temp.changed(format(
+  select changed(format(
     'insert into public.org_members (org_id, user_id, role) values (%L, %L, %L)',
     pg_temp.org(p_slug), pg_temp.id(p_person), p_role
   ))
 $$;
 create function pg_temp.change(p_person integer, p_role text) returns integer language sql as $$
-  select pg_temp.changed(
+  select changed(
     format('update public.org_members set role = %L where user_id = %L', p_role, pg_temp.id(p_person))
   )
 $$;
 create function pg_temp.remove(p_person integer) returns integer language sql as $$
-  select pg_temp.changed(format('delete from public.org_members where user_id = %L', pg_temp.id(p_person)))
+  select changed(format('delete from public.org_members where user_id = %L', pg_temp.id(p_person)))
 $$;
 create function pg_temp.add_to_workspace(p_person integer, p_slug text) returns integer language sql as $$
-  select pg_temp.changed(format(
+  select changed(format(
     'insert into public.workspace_members (org_id, workspace_id, user_id)
        select org_id, id, %L from public.workspaces where slug = %L',
     pg_temp.id(p_person), p_slug
   ))
 $$;
 create function pg_temp.open_store(p_slug text) returns integer language sql as $$
-  select pg_temp.changed(format(
+  select changed(format(
     'insert into public.stores (org_id, workspace_id, name)
        select org_id, id, ''New'' from public.workspaces where slug = %L', p_slug
   ))
 $$;
 -- As PostgREST's upsert does.
 create function pg_temp.choose(p_person integer, p_slug text) returns integer language sql as $$
-  select pg_temp.changed(format(
+  select changed(format(
     'insert into public.active_organizations (user_id, org_id) values (%L, %L)
        on conflict (user_id) do update set user_id = excluded.user_id, org_id = excluded.org_id',
     pg_temp.id(p_person), pg_temp.org(p_slug)
@@ -151,10 +141,10 @@ select is(pg_temp.change(2, 'viewer'), 0, 'admin: demotes no owner');
 select is(pg_temp.remove(2), 0, 'admin: removes no owner');
 select is(pg_temp.remove(7), 1, 'admin: removes an admin');
 select pg_temp.claim(4, 'member');
-select is(pg_temp.changed($$update public.org_members set role = 'admin'$$), 0, 'member: changes nobody');
+select is(changed($$update public.org_members set role = 'admin'$$), 0, 'member: changes nobody');
 select pg_temp.claim(4, 'owner');
-select is(pg_temp.changed($$update public.org_members set role = 'admin'$$), 0, 'nor with an owner''s token');
-select is(pg_temp.changed('delete from public.org_members'), 1, 'member: leaves, and takes nobody along');
+select is(changed($$update public.org_members set role = 'admin'$$), 0, 'nor with an owner''s token');
+select is(changed('delete from public.org_members'), 1, 'member: leaves, and takes nobody along');
 select is_empty('select from public.organizations', 'who left sees nothing any more, with the same token');
 
 -- The last owner
@@ -164,7 +154,7 @@ select is(pg_temp.change(2, 'viewer'), 1, 'owner: demotes another owner');
 select throws_ok($$select pg_temp.change(1, 'admin')$$, 'TH009', null, 'the last owner is not demoted');
 select throws_ok('select pg_temp.remove(1)', 'TH009', null, 'nor does it leave');
 select is(
-  pg_temp.changed(format(
+  changed(format(
     'update public.org_members
        set role = case when user_id = %1$L then ''owner'' else ''member'' end::public.org_role
        where user_id in (%1$L, %2$L)', pg_temp.id(2), pg_temp.id(1)
@@ -175,8 +165,8 @@ select is(
 -- A workspace's own managers
 
 select pg_temp.claim(5, 'viewer');
-select is(pg_temp.changed($$update public.workspaces set name = 'Mine'$$), 1, 'workspace admin: renames only the own');
-select is(pg_temp.changed($$update public.stores set name = 'Mine'$$), 1, 'workspace admin: changes its stores only');
+select is(changed($$update public.workspaces set name = 'Mine'$$), 1, 'workspace admin: renames only the own');
+select is(changed($$update public.stores set name = 'Mine'$$), 1, 'workspace admin: changes its stores only');
 select throws_ok(
   $$update public.stores set workspace_id = (select id from public.workspaces where slug = 'other')$$, '42501', null,
   'workspace admin: moves no store to another workspace'
@@ -191,7 +181,7 @@ select throws_ok(
 select throws_ok(
   $$select pg_temp.add_to_workspace(6, 'default')$$, '23503', null, 'workspace admin: adds nobody from outside'
 );
-select is(pg_temp.changed('delete from public.workspaces'), 0, 'workspace admin: deletes no workspace');
+select is(changed('delete from public.workspaces'), 0, 'workspace admin: deletes no workspace');
 select pg_temp.claim(3, 'admin');
 select is(pg_temp.remove(5), 1, 'admin: removes the workspace''s admin from the organization');
 select is((select array_agg(user_id) from public.workspace_members), array[pg_temp.id(3)], 'and so from the workspace');
@@ -214,10 +204,10 @@ select throws_ok($$select pg_temp.choose(2, 'bolt')$$, '23503', null, 'and none 
 
 -- Keys
 
-select is(pg_temp.changed($$update public.api_keys set name = 'Old', revoked_at = now()$$), 1, 'owner: revokes a key');
-select is(pg_temp.changed('update public.api_keys set revoked_at = null'), 0, 'owner: a revoked key stays revoked');
+select is(changed($$update public.api_keys set name = 'Old', revoked_at = now()$$), 1, 'owner: revokes a key');
+select is(changed('update public.api_keys set revoked_at = null'), 0, 'owner: a revoked key stays revoked');
 select throws_ok('select key_hash from public.api_keys', '42501', null, 'owner: not the hash of a key');
-select is(pg_temp.changed('delete from public.api_keys'), 1, 'owner: deletes a key');
+select is(changed('delete from public.api_keys'), 1, 'owner: deletes a key');
 
 -- What the product gives, and when things changed
 
@@ -236,7 +226,7 @@ alter table public.organizations disable trigger organizations_touch_updated_at;
 update public.organizations set updated_at = '2020-01-01';
 alter table public.organizations enable trigger organizations_touch_updated_at;
 set local role authenticated;
-select is(pg_temp.changed($$update public.organizations set name = 'Acme & Sons'$$), 1, 'owner: renames it');
+select is(changed($$update public.organizations set name = 'Acme & Sons'$$), 1, 'owner: renames it');
 select is((select updated_at from public.organizations), now(), 'which says when');
 
 -- An organization goes with all that is in it, its last owner too

@@ -23,17 +23,8 @@ select set_config('test.authority', jsonb_build_object('api_key_hash', key_hash)
 create temporary table store as select name, org_id, id from public.stores;
 grant select on store to public;
 
-create function pg_temp.changed(p_statement text) returns integer language plpgsql as $$
-declare
-  v_count integer;
-begin
-  execute p_statement;
-  get diagnostics v_count = row_count;
-  return v_count;
-end
-$$;
 create function pg_temp.record(p_store text) returns integer language sql as $$
-  select pg_temp.changed(format(
+  select changed(format(
     'insert into public.metric_events (org_id, store_id, source, event_id, recorded_at, metric_key, value)
        select org_id, id, ''test'', ''new'', ''2026-10-06'', ''orders'', 1 from store where name = %L', p_store
   ))
@@ -61,7 +52,7 @@ select pg_temp.sees_its_own('quarantined_events', 'what was refused of it');
 select pg_temp.sees_its_own('event_changes', 'what was changed of it');
 select is(pg_temp.record('Its'), 1, 'writes its events');
 select throws_ok($$select pg_temp.record('Other')$$, '42501', null, 'writes no others');
-select is(pg_temp.changed('update public.metric_events set value = 2'), 2, 'restates its events only');
+select is(changed('update public.metric_events set value = 2'), 2, 'restates its events only');
 select is(pg_temp.quarantine('Other'), 1, 'keeps what it sent and was refused, of another store too');
 select is(pg_temp.quarantine('Other'), 1, 'and the same again');
 select is_empty(
@@ -73,8 +64,8 @@ select throws_ok(
     select org_id, 'deleted', id, 'test', 'x', '2026-10-05', '{}' from store where name = 'Other'$$, '42501', null,
   'records changes of its events only'
 );
-select is(pg_temp.changed('update public.quarantined_events set replayed_at = now()'), 2, 'replays what is of it or what it sent');
-select is(pg_temp.changed('delete from public.quarantined_events'), 2, 'discards the same');
+select is(changed('update public.quarantined_events set replayed_at = now()'), 2, 'replays what is of it or what it sent');
+select is(changed('delete from public.quarantined_events'), 2, 'discards the same');
 reset role;
 
 set local role tally_query;

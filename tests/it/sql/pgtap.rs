@@ -11,8 +11,8 @@ use tokio::sync::OnceCell;
 
 use crate::harness::{repository, run};
 
-/// pgTAP stands in a schema of its own, so that what the tests say of `public` stays true.
-const PREPARE: &str = "create schema tap; create extension pgtap schema tap; grant usage on schema tap to public";
+/// pgTAP, and what the files share.
+const PREPARE: &str = include_str!("pgtap.sql");
 
 #[tokio::test]
 async fn every_file_passes() -> Result<()> {
