@@ -25,6 +25,14 @@ async fn far_from_the_database() -> (Proxy, Bundle) {
     (proxy, bundle)
 }
 
+/// A bundle, and a way to it that can fail.
+async fn far_from_the_client() -> (Proxy, Bundle, String) {
+    let bundle = Bundle::start().await.unwrap();
+    let proxy = Proxy::before(bundle.base_url.strip_prefix("http://").unwrap().parse().unwrap()).await.unwrap();
+    let base_url = format!("http://{}", proxy.address);
+    (proxy, bundle, base_url)
+}
+
 fn batch(tenant: &Tenant, replaces: bool, events: usize, value: &str) -> Batch {
     let event = |index| Event {
         store_id: tenant.store_id.clone(),
@@ -67,6 +75,15 @@ async fn cut_after_the_commit(proxy: &Proxy, bundle: &Bundle) {
     proxy.cut();
 }
 
+/// Sends a batch whose answer from the database is lost; the function itself sends it again.
+async fn lose_the_answer_of_the_database(proxy: &Proxy, bundle: &Bundle, ledger: &mut Ledger, number: usize) {
+    proxy.arm(Fault::KeepAnswer(mark()));
+    let sending = send(bundle, &bundle.base_url, ledger, number);
+    let (receipt, ()) = join(sending, cut_after_the_commit(proxy, bundle)).await;
+    assert!(proxy.has_failed());
+    assert_eq!(receipt, Receipt::duplicates(EVENTS as u64), "the function itself sent it again");
+}
+
 /// The receipt of what is sent for the first time, or for the first time as far as the database knows.
 fn new(replaces: bool) -> Receipt {
     let (there, new) = (THERE_BEFORE as u64, (EVENTS - THERE_BEFORE) as u64);
@@ -84,11 +101,7 @@ async fn an_answer_of_the_database_that_is_lost_on_a_kept_connection_is_asked_fo
     for replaces in [false, true] {
         let (proxy, bundle) = far_from_the_database().await;
         let (mut ledger, number) = prepare(&bundle, replaces).await;
-        proxy.arm(Fault::KeepAnswer(mark()));
-        let sending = send(&bundle, &bundle.base_url, &mut ledger, number);
-        let (receipt, ()) = join(sending, cut_after_the_commit(&proxy, &bundle)).await;
-        assert!(proxy.has_failed());
-        assert_eq!(receipt, Receipt::duplicates(EVENTS as u64), "the function itself sent it again");
+        lose_the_answer_of_the_database(&proxy, &bundle, &mut ledger, number).await;
         hold_to_the_ledger(&bundle, &ledger).await;
     }
 }
@@ -99,11 +112,7 @@ async fn an_answer_of_the_database_that_is_lost_on_a_new_connection_is_asked_for
     let acme = bundle.tenant("acme").await.unwrap();
     let mut ledger = Ledger::default();
     let number = ledger.enter(batch(&acme, false, EVENTS, "1.00"));
-    proxy.arm(Fault::KeepAnswer(mark()));
-    let sending = send(&bundle, &bundle.base_url, &mut ledger, number);
-    let (receipt, ()) = join(sending, cut_after_the_commit(&proxy, &bundle)).await;
-    assert!(proxy.has_failed());
-    assert_eq!(receipt, Receipt::duplicates(EVENTS as u64), "the function itself sent it again");
+    lose_the_answer_of_the_database(&proxy, &bundle, &mut ledger, number).await;
     hold_to_the_ledger(&bundle, &ledger).await;
     // And a client that never got that answer either.
     let receipt = send(&bundle, &bundle.base_url, &mut ledger, number).await;
@@ -114,9 +123,7 @@ async fn an_answer_of_the_database_that_is_lost_on_a_new_connection_is_asked_for
 #[tokio::test]
 async fn a_receipt_that_is_lost_on_the_way_to_the_client_comes_again() {
     for replaces in [false, true] {
-        let bundle = Bundle::start().await.unwrap();
-        let proxy = Proxy::before(bundle.base_url.strip_prefix("http://").unwrap().parse().unwrap()).await.unwrap();
-        let far = format!("http://{}", proxy.address);
+        let (proxy, bundle, far) = far_from_the_client().await;
         let (mut ledger, number) = prepare(&bundle, replaces).await;
         proxy.arm(Fault::KeepAnswer(mark()));
         let sending = ledger.batches()[number].request(&bundle, &far).send();
@@ -144,9 +151,7 @@ async fn a_statement_that_is_cut_in_half_has_not_been_sent() {
 #[tokio::test]
 async fn a_request_that_is_cut_in_half_stores_nothing() {
     for replaces in [false, true] {
-        let bundle = Bundle::start().await.unwrap();
-        let proxy = Proxy::before(bundle.base_url.strip_prefix("http://").unwrap().parse().unwrap()).await.unwrap();
-        let far = format!("http://{}", proxy.address);
+        let (proxy, bundle, far) = far_from_the_client().await;
         let (mut ledger, number) = prepare(&bundle, replaces).await;
         proxy.arm(Fault::CutBefore(mark()));
         let outcome = ledger.batches()[number].request(&bundle, &far).send().await;
