@@ -25,7 +25,9 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Reads the events of a body. An event that is not as it should be is set aside; a problem is one of the whole.
+    /// Reads the events of a body. An event that is not as it should be is set aside; a problem is one of the whole. The first
+    /// one met ends the reading, be it no JSON or one event too many, whatever comes behind it; but a JSON body that is not UTF-8
+    /// to its end is not begun.
     pub fn read(format: &Format, body: impl Into<Bytes>) -> Result<Self, Problem> {
         let body = body.into();
         match format {
@@ -54,8 +56,7 @@ impl Batch {
             None => cloud_event::one(reading, body),
             Some(attribute) => {
                 let fault = fault("invalid_event", format!("The header of `{attribute}` is not UTF-8."));
-                reading.event::<CloudEvent<'_>>(0..body.len(), Err(fault));
-                Ok(())
+                reading.event::<CloudEvent<'_>>(0..body.len(), Err(fault))
             }
         })
     }

@@ -9,13 +9,13 @@ use super::reading::Reading;
 use crate::object::Object;
 use crate::problem::{Kind, Problem};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Error as _, IgnoredAny};
 use serde_json::Deserializer;
-use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// RFC 8259, section 2.
 const WHITESPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+const NO_ARRAY: &str = "The body is not an array of events.";
 const NO_ENVELOPE: &str = "The body is not {\"events\": [...]}.";
 
 /// Reads one event of our own, an array of them, or `{"events": [...]}`.
@@ -24,36 +24,29 @@ pub(super) fn one_or_more(reading: &mut Reading, body: &[u8]) -> Result<(), Prob
     match text.peek() {
         Some(b'[') => array::<OwnEvent<'_>>(reading, text),
         Some(b'{') => {
-            // The usual envelope, which need not be parsed to find its events.
             let mut ahead = text.clone();
-            if ahead.take("{") && ahead.take("\"events\"") && ahead.take(":") && ahead.peek() == Some(b'[') {
-                let whole = elements::<OwnEvent<'_>>(reading, &mut ahead) && ahead.take("}") && ahead.is_at_end();
-                return whole.then_some(()).ok_or_else(|| text.problem(NO_ENVELOPE));
+            if ahead.take("{") && matches!(ahead.value(), Ok(Name::Events)) && ahead.take(":") {
+                return envelope(reading, ahead);
             }
-            single_or_envelope(reading, text)
+            single_of_our_own(reading, text)
         }
         _ => Err(text.problem("Send an event, an array of events, or {\"events\": [...]}.")),
     }
 }
 
-/// Reads an object that is an event, unless it has `events`, perhaps written in another way than usual.
-fn single_or_envelope(reading: &mut Reading, text: Cursor<'_>) -> Result<(), Problem> {
-    #[derive(Deserialize)]
-    #[serde(deny_unknown_fields)]
-    struct Envelope<'a> {
-        #[serde(borrow)]
-        events: &'a RawValue,
-    }
+/// Reads the rest of an envelope, behind `{"events":`.
+fn envelope(reading: &mut Reading, mut text: Cursor<'_>) -> Result<(), Problem> {
+    elements::<OwnEvent<'_>>(reading, &mut text, NO_ENVELOPE)?;
+    text.require("}", NO_ENVELOPE)?;
+    text.require_end(NO_ENVELOPE)
+}
 
-    if serde_json::from_str::<Object<OwnEvent<'_>>>(text.rest()).is_ok() || !names_events(text.whole)? {
-        return single::<OwnEvent<'_>>(reading, text);
+/// Reads one event. With `events` among its fields it was to be an envelope, which has no other ones.
+fn single_of_our_own(reading: &mut Reading, text: Cursor<'_>) -> Result<(), Problem> {
+    if serde_json::from_str::<Object<OwnEvent<'_>>>(text.rest()).is_err() && names_events(text.whole)? {
+        return Err(text.problem(NO_ENVELOPE));
     }
-    let Object(Envelope { events }) = serde_json::from_str(text.whole).map_err(|error| {
-        Problem::new(Kind::MalformedBody, format!("The body is not {{\"events\": [...]}}: {error}."))
-    })?;
-    let at = events.get().as_ptr().addr() - text.whole.as_ptr().addr();
-    let whole = elements::<OwnEvent<'_>>(reading, &mut Cursor { whole: text.whole, at });
-    whole.then_some(()).ok_or_else(|| text.problem(NO_ENVELOPE))
+    single::<OwnEvent<'_>>(reading, text)
 }
 
 fn names_events(object: &str) -> Result<bool, Problem> {
@@ -99,60 +92,42 @@ fn single<'a, E: Event<'a>>(reading: &mut Reading, text: Cursor<'a>) -> Result<(
         Ok(Object(event)) => reading.event(range, Ok::<E, _>(event)),
         Err(error) => {
             serde_json::from_str::<IgnoredAny>(text.whole).map_err(malformed)?;
-            reading.event::<E>(range, Err(unreadable(&error)));
+            reading.event::<E>(range, Err(unreadable(&error)))
         }
     }
-    Ok(())
 }
 
 fn array<'a, E: Event<'a>>(reading: &mut Reading, mut text: Cursor<'a>) -> Result<(), Problem> {
-    let whole = elements::<E>(reading, &mut text) && text.is_at_end();
-    whole.then_some(()).ok_or_else(|| text.problem("The body is not an array of events."))
+    elements::<E>(reading, &mut text, NO_ARRAY)?;
+    text.require_end(NO_ARRAY)
 }
 
-/// Reads the events of an array; whether it is one to its end.
-fn elements<'a, E: Event<'a>>(reading: &mut Reading, text: &mut Cursor<'a>) -> bool {
-    if !text.take("[") {
-        return false;
-    }
+/// Reads the events of an array. What is no array is `otherwise`.
+fn elements<'a, E: Event<'a>>(reading: &mut Reading, text: &mut Cursor<'a>, otherwise: &str) -> Result<(), Problem> {
+    text.require("[", otherwise)?;
     if text.take("]") {
-        return true;
+        return Ok(());
     }
     loop {
-        if !element::<E>(reading, text) {
-            return false;
-        }
+        element::<E>(reading, text, otherwise)?;
         if text.take("]") {
-            return true;
+            return Ok(());
         }
-        if !text.take(",") {
-            return false;
-        }
+        text.require(",", otherwise)?;
     }
 }
 
-/// Reads one event of an array; whether it is JSON.
-fn element<'a, E: Event<'a>>(reading: &mut Reading, text: &mut Cursor<'a>) -> bool {
+fn element<'a, E: Event<'a>>(reading: &mut Reading, text: &mut Cursor<'a>, otherwise: &str) -> Result<(), Problem> {
     text.skip_whitespace();
-    let (rest, start) = (text.rest(), text.at);
-    let mut events = Deserializer::from_str(rest).into_iter::<Object<E>>();
-    let event = match events.next() {
-        Some(Ok(Object(event))) => {
-            text.at += events.byte_offset();
-            Ok(event)
-        }
-        Some(Err(error)) => {
-            let mut values = Deserializer::from_str(rest).into_iter::<IgnoredAny>();
-            if !matches!(values.next(), Some(Ok(_))) {
-                return false;
-            }
-            text.at += values.byte_offset();
+    let start = text.at;
+    let event = match text.value() {
+        Ok(Object(event)) => Ok(event),
+        Err(error) => {
+            text.value::<IgnoredAny>().map_err(|_| text.problem(otherwise))?;
             Err(unreadable(&error))
         }
-        None => return false,
     };
-    reading.event(start..text.at, event);
-    true
+    reading.event::<E>(start..text.at, event)
 }
 
 /// A place in a body.
@@ -195,8 +170,21 @@ impl<'a> Cursor<'a> {
         is_there
     }
 
-    fn is_at_end(&self) -> bool {
-        self.at == self.whole.len()
+    /// The same where `token` has to be.
+    fn require(&mut self, token: &str, otherwise: &str) -> Result<(), Problem> {
+        if self.take(token) { Ok(()) } else { Err(self.problem(otherwise)) }
+    }
+
+    fn require_end(&self, otherwise: &str) -> Result<(), Problem> {
+        if self.at == self.whole.len() { Ok(()) } else { Err(self.problem(otherwise)) }
+    }
+
+    /// Goes on behind a value, if one is there that is of this form.
+    fn value<T: Deserialize<'a>>(&mut self) -> serde_json::Result<T> {
+        let mut values = Deserializer::from_str(self.rest()).into_iter();
+        let value = values.next().unwrap_or_else(|| Err(serde_json::Error::custom("there is nothing")))?;
+        self.at += values.byte_offset();
+        Ok(value)
     }
 
     /// What is wrong with the whole: its JSON, or else what the caller says.

@@ -15,7 +15,7 @@ pub(super) fn lines(reading: &mut Reading, body: &[u8]) -> Result<(), Problem> {
         let event = line.trim_ascii();
         if !event.is_empty() {
             let at = start + (line.len() - line.trim_ascii_start().len());
-            reading.event(at..at + event.len(), read::<OwnEvent<'_>>(event));
+            reading.event(at..at + event.len(), read::<OwnEvent<'_>>(event))?;
         }
         start = end + 1;
     }
