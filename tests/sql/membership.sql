@@ -3,7 +3,7 @@
 -- Supabase's `authenticated`, with the claims that PostgREST would set.
 
 begin;
-select plan(75);
+select plan(76);
 
 -- Acme: 1 its founder, 2 another owner, 3 an admin, 4 a member, 5 a viewer who manages the workspace. Bolt: 6.
 create function pg_temp.id(p_number integer) returns uuid language sql immutable
@@ -165,6 +165,9 @@ select is(
 -- A workspace's own managers
 
 select pg_temp.claim(5, 'viewer');
+set local role tally_ingest;
+select throws_ok('select app.charge_ingestion(1, 1)', 'TH003', null, 'viewer: uses up nothing of what may be sent');
+set local role authenticated;
 select is(changed($$update public.workspaces set name = 'Mine'$$), 1, 'workspace admin: renames only the own');
 select is(changed($$update public.stores set name = 'Mine'$$), 1, 'workspace admin: changes its stores only');
 select throws_ok(

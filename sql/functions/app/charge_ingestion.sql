@@ -11,6 +11,9 @@ create or replace function app.charge_ingestion(p_sent bigint, p_taken bigint) r
   language plpgsql volatile security definer set search_path = ''
 as $$
 begin
+  if not app.may_write_events() then
+    raise exception using errcode = 'TH003', message = 'the role may not write events';
+  end if;
   insert into app.ingest_usage as u (org_id, slot, minute, minute_events, month, month_events)
   values (
     app.org_id(), pg_backend_pid() % 16, date_trunc('minute', now()), p_sent, app.utc_month(now()), p_taken
