@@ -139,6 +139,41 @@ begin
 end
 $$;
 
+-- What functions hand to one another
+
+create type app.event_series as (
+  number integer,
+  store_id uuid,
+  timezone text,
+  source text,
+  place bigint,
+  metric_key text,
+  currency text,
+  dimensions jsonb,
+  rollup_dimensions jsonb,
+  code text
+);
+comment on type app.event_series is 'What events of a batch have in common, see app.event_series';
+
+create type app.rollup_part as (
+  sign integer,
+  store_id uuid,
+  timezone text,
+  metric_key text,
+  currency text,
+  dimensions jsonb,
+  quarter_hour timestamptz,
+  day date,
+  count bigint,
+  sum numeric,
+  min numeric,
+  max numeric,
+  latest numeric[],
+  last_at timestamptz
+);
+comment on type app.rollup_part is
+  'Events added up, all added (sign 1) or all taken away (-1); latest is the time of the last, in seconds since 1970, and its value';
+
 -- The batch comes in another form.
 drop function if exists api.ingest_events(text, text[], text[], text[], text[], text[], text[], text[], text[], text);
 

@@ -339,22 +339,27 @@ insert into plant values
   ('types', 'public.workspaces.planted', 'alter table public.workspaces add planted regclass'),
   ('types', 'public.organizations.planted', 'alter table public.organizations add planted varchar(10)');
 
-insert into rule values ('enums', 'there are three enums, and no other types or sequences');
+insert into rule values ('enums', 'there are three enums, two composites, and no other types or sequences');
 create temporary view enums as
   select format('%I.%I', n.nspname, t.typname) as object, 'is a type of its own' as problem
   from pg_type t
   join pg_namespace n on n.oid = t.typnamespace
   where n.nspname in ('public', 'app', 'api', 'private', 'partitions')
     and (t.typtype in ('d', 'e', 'r') or exists (select from pg_class c where c.oid = t.typrelid and c.relkind = 'c'))
-    and (n.nspname, t.typname) not in (('public', 'plan_tier'), ('public', 'org_role'), ('public', 'sync_status'))
+    and (n.nspname, t.typname) not in (
+      ('public', 'plan_tier'), ('public', 'org_role'), ('public', 'sync_status'), ('app', 'event_series'), ('app', 'rollup_part')
+    )
   union all
   select object, 'is a sequence' from our_class where relkind = 'S'
   union all
   select expected.name, 'is missing'
-  from (values ('public.plan_tier'), ('public.org_role'), ('public.sync_status')) as expected(name)
+  from (
+    values ('public.plan_tier'), ('public.org_role'), ('public.sync_status'), ('app.event_series'), ('app.rollup_part')
+  ) as expected(name)
   where to_regtype(expected.name) is null;
 insert into plant values
   ('enums', 'public.planted', $$create type public.planted as enum ('a')$$),
+  ('enums', 'app.planted', 'create type app.planted as (a integer)'),
   ('enums', 'public.planted_id_seq', 'create table public.planted (id bigserial)'),
   ('enums', 'public.org_role', 'alter type public.org_role rename to planted');
 

@@ -79,7 +79,7 @@ begin
       )
   );
 
-  perform app.roll_up('{}', p_deleted, v_open_from);
+  perform app.roll_up(app.rollup_parts(p_deleted, -1), v_open_from);
 end
 $$;
 
