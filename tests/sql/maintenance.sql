@@ -39,7 +39,7 @@ begin
     array(select 1 from unnest(v_all)),
     (select string_agg('order-' || m, E'\n') from unnest(v_all) m),
     (select string_agg('1', E'\n') from unnest(v_all)),
-    (select string_agg(pg_temp.ago(m::integer)::text, E'\n') from unnest(v_all) m),
+    array(select extract(epoch from pg_temp.ago(m::integer)) * 1000000 from unnest(v_all) m)::bigint[],
     '{}',
     array(select 0 from unnest(v_all)),
     array(select 2 from unnest(v_all)),

@@ -43,7 +43,7 @@ pub(crate) async fn ingest(request: &mut Incoming) -> Result<Reply, Problem> {
         numbers.into(),
         String::from(ids).into(),
         String::from(values).into(),
-        String::from(recorded_at).into(),
+        recorded_at.into(),
         batch.body().to_vec().into(),
         batch.starts().into(),
         batch.lengths().into(),

@@ -1,7 +1,8 @@
 -- POST /v1/events: authorise, judge, insert, restate, roll up, quarantine, count; all or nothing, and once for each event however
 -- often it is sent.
 --
---   p_store_ids to p_recorded_at, p_on_conflict   the events of good form, see app.store_events; ids, values and times one a line
+--   p_store_ids to p_recorded_at, p_on_conflict   the events of good form, see app.store_events; ids and values one a
+--   line, times in microseconds since 1970
 --   p_body, p_starts, p_lengths   where each of them stands in the body, bytes: what is rejected here is kept as it was sent
 --   p_rejected   events of bad form as app.quarantine_events takes them
 --   p_dry_run    the same answer, and nothing is stored
@@ -25,7 +26,7 @@ create or replace function api.ingest_events(
   p_series integer[],
   p_ids text,
   p_values text,
-  p_recorded_at text,
+  p_recorded_at bigint[],
   p_body bytea,
   p_starts integer[],
   p_lengths integer[],
@@ -38,7 +39,9 @@ as $$
 declare
   v_ids constant text[] := string_to_array(p_ids, E'\n');
   v_values constant text[] := string_to_array(p_values, E'\n');
-  v_recorded_at constant text[] := string_to_array(p_recorded_at, E'\n');
+  v_recorded_at constant timestamptz[] := array(
+    select timestamptz 'epoch' + u.microseconds * interval '1 microsecond' from unnest(p_recorded_at) as u(microseconds)
+  );
   v_rejected jsonb := p_rejected::jsonb;
   v_sent constant bigint := cardinality(v_ids) + jsonb_array_length(v_rejected);
   v_taken jsonb;
@@ -64,7 +67,7 @@ begin
     v_rejected := (
       select coalesce(jsonb_agg(app.refused_event(
         p_store_ids[u.series], p_external_ids[u.series], p_sources[u.series], p_metrics[u.series], p_currencies[u.series],
-        p_dimensions[u.series], u.id, u.value, u.recorded_at,
+        p_dimensions[u.series], u.id, u.value, app.utc_text(u.recorded_at),
         convert_from(substring(p_body from u.start + 1 for u.length), 'UTF8'), e.error ->> 'code'
       ) order by e.position), '[]')
       from jsonb_array_elements(v_taken -> 'errors') with ordinality as e(error, position)
@@ -92,11 +95,11 @@ end
 $$;
 
 comment on function api.ingest_events(
-  text, text[], text[], text[], text[], text[], text[], integer[], text, text, text, bytea, integer[], integer[], text,
+  text, text[], text[], text[], text[], text[], text[], integer[], text, text, bigint[], bytea, integer[], integer[], text,
   text, boolean
 ) is 'POST /v1/events';
 grant execute on function api.ingest_events(
-  text, text[], text[], text[], text[], text[], text[], integer[], text, text, text, bytea, integer[], integer[], text,
+  text, text[], text[], text[], text[], text[], text[], integer[], text, text, bigint[], bytea, integer[], integer[], text,
   text, boolean
 ) to tally_ingest;
 

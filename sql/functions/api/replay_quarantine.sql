@@ -49,7 +49,7 @@ begin
     array(select generate_subscripts(v_events, 1)),
     array(select e ->> 'id' from unnest(v_events) as e),
     array(select e ->> 'value' from unnest(v_events) as e),
-    array(select e ->> 'recorded_at' from unnest(v_events) as e),
+    array(select (e ->> 'recorded_at')::timestamptz from unnest(v_events) as e),
     p_on_conflict, p_dry_run, greatest(cardinality(v_events), 1)
   );
   if v_taken ? 'limited' then

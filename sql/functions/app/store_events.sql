@@ -35,13 +35,12 @@ create or replace function app.store_events(
   p_series integer[],
   p_ids text[],
   p_values text[],
-  p_recorded_at text[],
+  p_recorded_at timestamptz[],
   p_on_conflict text
 ) returns jsonb
   language plpgsql volatile set search_path = ''
 as $$
 declare
-  v_recorded_at constant timestamptz[] := p_recorded_at::timestamptz[];
   v_open_from timestamptz;
   v_series app.event_series[];
   v_judged record;
@@ -54,12 +53,12 @@ begin
   v_open_from := greatest(app.closed_before(app.org_id()), '1970-01-01Z');
   v_series := app.event_series(p_store_ids, p_external_ids, p_sources, p_metrics, p_currencies, p_dimensions);
   -- Before the statement that needs them: a partition cannot come under a running insert.
-  perform app.ensure_months(app.months_of(v_series, p_series, v_recorded_at, v_open_from));
+  perform app.ensure_months(app.months_of(v_series, p_series, p_recorded_at, v_open_from));
 
   if v_is_new then
     begin
       v_judged := app.judge_events(
-        v_series, p_series, p_ids, p_values, v_recorded_at, v_open_from, p_on_conflict, true
+        v_series, p_series, p_ids, p_values, p_recorded_at, v_open_from, p_on_conflict, true
       );
       perform app.roll_up(v_judged.p_parts, v_open_from);
     exception when unique_violation then
@@ -74,7 +73,7 @@ begin
   end if;
 
   v_judged := app.judge_events(
-    v_series, p_series, p_ids, p_values, v_recorded_at, v_open_from, p_on_conflict, false
+    v_series, p_series, p_ids, p_values, p_recorded_at, v_open_from, p_on_conflict, false
   );
   v_inserted := app.insert_events(v_judged.p_events);
   if p_on_conflict = 'replace' and cardinality(v_inserted) < cardinality(v_judged.p_events) then
@@ -95,10 +94,10 @@ end
 $$;
 
 comment on function app.store_events(
-  text[], text[], text[], text[], text[], text[], integer[], text[], text[], text[], text
+  text[], text[], text[], text[], text[], text[], integer[], text[], text[], timestamptz[], text
 ) is 'Judges events, inserts or restates them, and rolls up';
 grant execute on function app.store_events(
-  text[], text[], text[], text[], text[], text[], integer[], text[], text[], text[], text
+  text[], text[], text[], text[], text[], text[], integer[], text[], text[], timestamptz[], text
 ) to tally_ingest;
 
 reset role;

@@ -23,7 +23,7 @@ create or replace function app.take_events(
   p_series integer[],
   p_ids text[],
   p_values text[],
-  p_recorded_at text[],
+  p_recorded_at timestamptz[],
   p_on_conflict text,
   p_dry_run boolean,
   p_sent bigint
@@ -79,10 +79,10 @@ end
 $$;
 
 comment on function app.take_events(
-  text[], text[], text[], text[], text[], text[], integer[], text[], text[], text[], text, boolean, bigint
+  text[], text[], text[], text[], text[], text[], integer[], text[], text[], timestamptz[], text, boolean, bigint
 ) is 'Stores events within the limits of the plan, and counts them';
 grant execute on function app.take_events(
-  text[], text[], text[], text[], text[], text[], integer[], text[], text[], text[], text, boolean, bigint
+  text[], text[], text[], text[], text[], text[], integer[], text[], text[], timestamptz[], text, boolean, bigint
 ) to tally_ingest;
 
 reset role;

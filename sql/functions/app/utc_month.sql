@@ -3,9 +3,11 @@
 set role tally_owner;
 
 create or replace function app.utc_month(p_instant timestamptz) returns date
-  language sql stable parallel safe set search_path = ''
+  language plpgsql stable parallel safe set search_path = ''
 as $$
-  select date_trunc('month', p_instant at time zone 'UTC')::pg_catalog.date
+begin
+  return date_trunc('month', p_instant at time zone 'UTC')::pg_catalog.date;
+end
 $$;
 
 comment on function app.utc_month(timestamptz) is 'The month of UTC that an instant is in';

@@ -101,12 +101,13 @@ impl Tenant {
         let numbers = |number: &str| format!("'{{{}}}'", vec![number; orders.len()].join(","));
         format!(
             "select api.ingest_events('{authority}', array['{}'], '{{null}}', '{{test}}', '{{orders}}', '{{null}}', '{{\"{{}}\"}}', \
-             {}, '{}', '{}', '{}', '{{}}', {}, {}, '[]', 'ignore', false)::jsonb",
+             {}, '{}', '{}', (select array_agg(extract(epoch from t::timestamptz) * 1000000) from unnest('{{{}}}'::text[]) as t)::bigint[], \
+             '{{}}', {}, {}, '[]', 'ignore', false)::jsonb",
             self.store,
             numbers("1"),
             lines(|order| &order.0),
             lines(|_| "1"),
-            lines(|order| &order.1),
+            orders.iter().map(|order| format!("\"{}\"", order.1)).collect::<Vec<_>>().join(","),
             numbers("0"),
             numbers("2"),
         )

@@ -71,7 +71,7 @@ const CASES: [Case; 16] = [
         role: "tally_ingest",
         // One that is new, and one that is there and restated.
         call: "api.ingest_events(:'authority', array[:'store'], '{null}', '{test}', '{orders}', '{null}', '{\"{}\"}', '{1,1}',
-            E'new\n' || :'event_id', E'1\n2', :'event_at' || E'\n' || :'event_at', '{}', '{0,0}', '{2,2}', '[]', 'replace', false)",
+            E'new\n' || :'event_id', E'1\n2', array[:event_us, :event_us], '{}', '{0,0}', '{2,2}', '[]', 'replace', false)",
         index: "metric_events_#_pkey",
     },
     Case {
@@ -130,6 +130,7 @@ const VARIABLES: &str = r#"
     set timezone = 'UTC';
     select u.id as user, o.id as org, json_build_object('sub', u.id, 'org_id', o.id, 'user_role', 'owner') as authority,
       json_build_object('api_key_hash', k.key_hash) as authority_of_key, k.id as key, s.id as store, e.event_id, to_char(e.recorded_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as event_at,
+      (extract(epoch from e.recorded_at) * 1000000)::bigint as event_us,
       to_char(m.month, 'YYYY-MM-DD"T"HH24:MI:SS') as month,
       to_char(m.month + interval '1 month', 'YYYY-MM-DD"T"HH24:MI:SS') as next_month
     from public.organizations o

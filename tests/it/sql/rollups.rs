@@ -312,6 +312,11 @@ impl Event {
         let (store, id, value) = (store.to_owned(), id.to_owned(), value.to_owned());
         Self { store, id, metric, value, currency: None, recorded_at: "2026-10-05T10:00:00Z", dimensions: "{}" }
     }
+
+    /// When it happened, since 1970.
+    fn microseconds(&self) -> i64 {
+        self.recorded_at.parse::<jiff::Timestamp>().unwrap().as_microsecond()
+    }
 }
 
 /// Events to be sent together.
@@ -350,7 +355,7 @@ impl Batch {
             .bind((1..).take(self.events.len()).collect::<Vec<i32>>())
             .bind(column(|event| &event.id).join("\n"))
             .bind(column(|event| &event.value).join("\n"))
-            .bind(column(|event| event.recorded_at).join("\n"))
+            .bind(self.events.iter().map(|event| event.microseconds()).collect::<Vec<_>>())
             .bind(Vec::<u8>::new())
             .bind(vec![0; self.events.len()])
             .bind(vec![0; self.events.len()])

@@ -55,7 +55,7 @@ impl Builder {
         self.columns.numbers.push(Some(number));
         self.columns.ids.push(&event.id);
         self.columns.values.push(value);
-        self.columns.recorded_at.push(&recorded_at);
+        self.columns.recorded_at.push(Some(recorded_at.as_microsecond()));
         Ok(())
     }
 

@@ -12,8 +12,8 @@ pub struct Columns {
     pub ids: Lines,
     /// Of each event its value, a decimal as it was written.
     pub values: Lines,
-    /// Of each event its time: RFC 3339, UTC, microseconds at the most.
-    pub recorded_at: Lines,
+    /// Of each event its time, microseconds since 1970.
+    pub recorded_at: Vec<Option<i64>>,
 }
 
 /// Texts that are not empty and have no control character, one a line: a single text crosses the door several times as fast as
@@ -77,8 +77,8 @@ pub struct Row<'a> {
     pub id: Option<&'a str>,
     /// A decimal.
     pub value: Option<&'a str>,
-    /// When it happened.
-    pub recorded_at: Option<&'a str>,
+    /// When it happened, microseconds since 1970.
+    pub recorded_at: Option<i64>,
 }
 
 impl Columns {
@@ -98,7 +98,7 @@ impl Columns {
             dimensions: text(dimensions, series),
             id: self.ids.iter().nth(index),
             value: self.values.iter().nth(index),
-            recorded_at: self.recorded_at.iter().nth(index),
+            recorded_at: self.recorded_at.get(index).copied().flatten(),
         })
     }
 }

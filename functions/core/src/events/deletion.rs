@@ -112,7 +112,7 @@ impl Deletion {
         name("id", &id, MAX_ID_BYTES)?;
         let source = source.as_deref().unwrap_or(DEFAULT_SOURCE);
         name("source", source, MAX_SOURCE_BYTES)?;
-        let recorded_at = recorded_at.as_deref().map(instant).transpose()?;
+        let recorded_at = recorded_at.as_deref().map(instant).transpose()?.map(|instant| instant.to_string());
         self.store_ids.push(store_id.map(|id| id.to_string()));
         self.sources.push(Some(source.to_owned()));
         self.ids.push(Some(id.as_ref().to_owned()));
