@@ -151,6 +151,7 @@ create type app.event_series as (
   currency text,
   dimensions jsonb,
   rollup_dimensions jsonb,
+  rollup integer,
   code text
 );
 comment on type app.event_series is 'What events of a batch have in common, see app.event_series';

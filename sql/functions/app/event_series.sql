@@ -3,8 +3,8 @@
 --
 --   p_store_ids, p_external_ids   which store it is, by our id or by its sender's; without both the one that the key is tied to
 --
--- Answers a row for each, in the same order, with "place", the order of store and source among them, and "code" where its
--- events are to be rejected, see app.explain_rejection. A value of money without a currency is in the store's own; what is no
+-- Answers a row for each, in the same order: "place" is the order of store and source among them, "rollup" the number of the
+-- first that goes into the same rollups, and "code" says why its events are to be rejected, see app.explain_rejection. A value of money without a currency is in the store's own; what is no
 -- money has none, whatever the event says.
 --
 -- Under row-level security an index is searched by what needs no working out only: so ids are worked out before. And each store
@@ -40,29 +40,35 @@ begin
       left join lateral (
         select x.id from public.stores x where x.org_id = v_org_id and x.external_id = t.external_id offset 0
       ) as x on true
+    ),
+    found as materialized (
+      select
+        i.position, s.id as store_id, s.timezone, i.source, i.metric, i.dimensions,
+        case when d.unit = 'currency' then coalesce(i.currency, s.currency) end as currency,
+        (
+          select coalesce(jsonb_object_agg(declared.name, i.dimensions -> declared.name), '{}')
+          from jsonb_array_elements_text(d.metadata -> 'rollup_dimensions') as declared(name)
+          where i.dimensions ? declared.name
+        ) as rollup_dimensions,
+        case
+          when i.store_id is null and i.external_id is null then 'store_required'
+          when s.id is null then 'unknown_store'
+          when d.key is null then 'unknown_metric'
+          when d.aggregation_method = 'ratio' then 'derived_metric'
+        end as code
+      from identified i
+      left join lateral (
+        select s.id, s.timezone, s.currency from public.stores s where s.org_id = v_org_id and s.id = i.id offset 0
+      ) as s on true
+      left join app.metrics d on d.key = i.metric
     )
     select row(
-      i.position, s.id, s.timezone, i.source, dense_rank() over (order by s.id, i.source collate "C"), i.metric,
-      case when d.unit = 'currency' then coalesce(i.currency, s.currency) end,
-      i.dimensions,
-      (
-        select coalesce(jsonb_object_agg(declared.name, i.dimensions -> declared.name), '{}')
-        from jsonb_array_elements_text(d.metadata -> 'rollup_dimensions') as declared(name)
-        where i.dimensions ? declared.name
-      ),
-      case
-        when i.store_id is null and i.external_id is null then 'store_required'
-        when s.id is null then 'unknown_store'
-        when d.key is null then 'unknown_metric'
-        when d.aggregation_method = 'ratio' then 'derived_metric'
-      end
+      f.position, f.store_id, f.timezone, f.source, dense_rank() over (order by f.store_id, f.source collate "C"), f.metric,
+      f.currency, f.dimensions, f.rollup_dimensions,
+      min(f.position) over (partition by f.store_id, f.metric collate "C", f.currency collate "C", f.rollup_dimensions), f.code
     )::app.event_series
-    from identified i
-    left join lateral (
-      select s.id, s.timezone, s.currency from public.stores s where s.org_id = v_org_id and s.id = i.id offset 0
-    ) as s on true
-    left join app.metrics d on d.key = i.metric
-    order by i.position
+    from found f
+    order by f.position
   );
 end
 $$;

@@ -40,7 +40,7 @@ begin
   ),
   judged as materialized (
     select
-      u.position, s.number, s.place, s.timezone, u.id, u.value::numeric as value, u.recorded_at,
+      u.position, s.number, s.rollup, s.place, s.timezone, u.id, u.value::numeric as value, u.recorded_at,
       case
         when s.code is not null then s.code
         when u.recorded_at not between p_open_from and now() + interval '1 day' then 'out_of_range'
@@ -59,7 +59,7 @@ begin
   ),
   alike as (
     select
-      j.number, date_bin('15 minutes', j.recorded_at, '2000-01-01Z') as quarter_hour,
+      j.rollup, date_bin('15 minutes', j.recorded_at, '2000-01-01Z') as quarter_hour,
       (j.recorded_at at time zone j.timezone)::date as day,
       count(*) as count, sum(j.value) as sum, min(j.value) as min, max(j.value) as max,
       max(array[extract(epoch from j.recorded_at), j.value]) as latest, max(j.recorded_at) as last_at
@@ -79,7 +79,7 @@ begin
         a.count, a.sum, a.min, a.max, a.latest, a.last_at
       )::app.rollup_part
       from alike a
-      join series s on s.number = a.number
+      join series s on s.number = a.rollup
     ),
     array(
       select distinct on (j.place, j.id collate "C", j.recorded_at)
