@@ -94,7 +94,10 @@ begin
   insert into public.event_changes (org_id, id, action, user_id, store_id, source, event_id, recorded_at, before)
     select
       c_org, fixture.id(p_mark, c.number), 'deleted', fixture.id(p_mark, 9), c.store_id, 'source ' || p_secret,
-      'event ' || p_secret, c_at, app.event_content('orders', c_amount, null, jsonb_build_object('channel', p_secret))
+      'event ' || p_secret, c_at,
+      jsonb_build_object(
+        'metric', 'orders', 'value', c_amount::text, 'currency', null, 'dimensions', jsonb_build_object('channel', p_secret)
+      )
     from (values (33, c_store), (34, c_other_store)) as c(number, store_id);
 
   insert into public.integration_connections
