@@ -1,33 +1,37 @@
--- The months of UTC that a batch has events of: of those only that can be taken, so that no partition is made for others.
---
--- How many events and series there are, a plan that is kept does not know: what sorts or loops would take long where there are
--- thousands. A plan that avoids that looks so dear that it would be compiled: hence no jit.
+-- The months of UTC that a batch has events of, as far as they can be taken: so that no partition is made for what is too old
+-- or to come.
 
 set role tally_owner;
 
-create or replace function app.months_of(
-  p_series app.event_series[], p_numbers integer[], p_recorded_at timestamptz[], p_open_from timestamptz
-) returns date[]
-  language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' set enable_sort = off set enable_nestloop = off set jit = off
+create or replace function app.months_of(p_recorded_at timestamptz[], p_open_from timestamptz) returns date[]
+  language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' set enable_sort = off set jit = off
 as $$
+declare
+  v_first timestamptz;
+  v_last timestamptz;
 begin
-  -- By days first, which are cheaper to tell and few.
-  return array(
-    select distinct date_trunc('month', d.day at time zone 'UTC')::date
-    from (
-      select u.number, date_bin('1 day', u.recorded_at, 'epoch') as day
-      from unnest(p_numbers, p_recorded_at) as u(number, recorded_at)
-      where u.recorded_at between p_open_from and now() + interval '1 day'
-      group by 1, 2
-    ) as d
-    join unnest(p_series) as s on s.number = d.number
-    where s.code is null
-  );
+  select min(u.at), max(u.at)
+  into v_first, v_last
+  from unnest(p_recorded_at) as u(at)
+  where u.at between p_open_from and now() + interval '1 day';
+
+  return case
+    when v_first is null then '{}'
+    -- Mostly so, and told at once.
+    when app.utc_month(v_first) = app.utc_month(v_last) then array[app.utc_month(v_first)]
+    else array(
+      select distinct app.utc_month(d.day)
+      from (
+        select distinct date_bin('1 day', u.at, 'epoch') as day
+        from unnest(p_recorded_at) as u(at)
+        where u.at between v_first and v_last
+      ) as d
+    )
+  end;
 end
 $$;
 
-comment on function app.months_of(app.event_series[], integer[], timestamptz[], timestamptz) is
-  'The months that a batch has events of';
-grant execute on function app.months_of(app.event_series[], integer[], timestamptz[], timestamptz) to tally_ingest;
+comment on function app.months_of(timestamptz[], timestamptz) is 'The months that a batch has events of';
+grant execute on function app.months_of(timestamptz[], timestamptz) to tally_ingest;
 
 reset role;

@@ -53,7 +53,7 @@ begin
   v_open_from := greatest(app.closed_before(app.org_id()), '1970-01-01Z');
   v_series := app.event_series(p_store_ids, p_external_ids, p_sources, p_metrics, p_currencies, p_dimensions);
   -- Before the statement that needs them: a partition cannot come under a running insert.
-  perform app.ensure_months(app.months_of(v_series, p_series, p_recorded_at, v_open_from));
+  perform app.ensure_months(app.months_of(p_recorded_at, v_open_from));
 
   if v_is_new then
     begin
