@@ -1,5 +1,6 @@
 //! One entry of a JWK set (RFC 7517): whether it may verify access tokens, and by which algorithm.
 
+use crate::object::Object;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind, crypto};
@@ -61,7 +62,7 @@ struct Jwk {
 impl PublicKey {
     /// The key that an entry describes.
     pub(super) fn read(entry: &str) -> Result<Self, LeftOut> {
-        let jwk: Jwk = serde_json::from_str(entry).map_err(|_| LeftOut::Malformed)?;
+        let Object(jwk): Object<Jwk> = serde_json::from_str(entry).map_err(|_| LeftOut::Malformed)?;
         if jwk.d.is_some() || jwk.p.is_some() || jwk.q.is_some() || jwk.k.is_some() {
             return Err(LeftOut::Private);
         }

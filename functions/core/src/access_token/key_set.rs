@@ -2,6 +2,7 @@
 
 use super::jwk::{LeftOut, PublicKey};
 use super::unverified::UnverifiedToken;
+use crate::object::Object;
 use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -63,7 +64,7 @@ impl KeySet {
         if document.len() > MAX_KEY_SET_BYTES {
             return Err(KeySetError::TooLarge);
         }
-        let document: Document<'_> = serde_json::from_slice(document).map_err(KeySetError::Form)?;
+        let Object(document): Object<Document<'_>> = serde_json::from_slice(document).map_err(KeySetError::Form)?;
         if document.keys.len() > MAX_KEYS {
             return Err(KeySetError::TooManyKeys);
         }
@@ -118,7 +119,7 @@ impl KeySet {
 }
 
 fn name(entry: &RawValue) -> String {
-    serde_json::from_str(entry.get()).map_or_else(|_| String::new(), |name: Name| quoted(&name.kid))
+    serde_json::from_str(entry.get()).map_or_else(|_| String::new(), |Object(name): Object<Name>| quoted(&name.kid))
 }
 
 fn quoted(id: &str) -> String {
@@ -226,6 +227,9 @@ mod tests {
     #[test]
     fn malformed_entries_are_left_out_and_the_rest_is_kept() {
         let mut keys = vec![json!(null), json!(1), json!("key"), json!([]), json!({}), json!({"kty": 1})];
+        let mut values = vec![json!(null); 14];
+        values[0] = json!("oct");
+        assert_eq!(reason(json!(values)), LeftOut::Malformed);
         for (jwk, change) in [
             (P256_JWK, json!({"y": null})),
             (P256_JWK, json!({"y": "AQAB"})),
@@ -276,7 +280,8 @@ mod tests {
         let long = |bytes: usize| format!("{{\"keys\":[]}}{}", " ".repeat(bytes - 11));
         assert!(KeySet::read(long(MAX_KEY_SET_BYTES).as_bytes()).is_ok());
         assert!(matches!(KeySet::read(long(MAX_KEY_SET_BYTES + 1).as_bytes()), Err(KeySetError::TooLarge)));
-        for document in ["", "[]", "{}", "null", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, "<html>", "{\"keys\":["]
+        for document in
+            ["", "[]", "[[]]", "{}", "null", r#"{"keys":{}}"#, r#"{"keys":[],"keys":[]}"#, "<html>", "{\"keys\":["]
         {
             assert!(matches!(KeySet::read(document.as_bytes()), Err(KeySetError::Form(_))), "{document}");
         }

@@ -3,6 +3,7 @@
 
 use super::key_set::{Fit, KeySet};
 use super::{LEEWAY, UnverifiedToken, explain};
+use crate::object::Object;
 use crate::problem::{Kind, Problem};
 use jsonwebtoken::Validation;
 use serde::Deserialize;
@@ -73,7 +74,7 @@ fn is_access_token(typ: &str) -> bool {
 fn has_token_claims(claims: &RawValue) -> bool {
     // What cannot be read, with a claim twice say, is no event either.
     serde_json::from_str(claims.get())
-        .map_or(true, |TokenClaims { sub, aud, azp, scp }| [sub, aud, azp, scp].iter().any(Option::is_some))
+        .map_or(true, |Object(TokenClaims { sub, aud, azp, scp })| [sub, aud, azp, scp].iter().any(Option::is_some))
 }
 
 fn invalid(detail: &str) -> Problem {

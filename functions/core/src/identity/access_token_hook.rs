@@ -4,7 +4,7 @@
 //! written, also those that this service does not know.
 
 use super::person::Person;
-use super::{told_user_id, unreadable};
+use super::{read_object, told_user_id};
 use crate::problem::{Kind, Problem};
 use crate::reply::Reply;
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ struct ErrorBody {
 impl Event {
     /// Reads a body whose signature was verified.
     pub fn read(body: &[u8]) -> Result<Self, Problem> {
-        serde_json::from_slice(body).map_err(|error| unreadable("access-token event", &error))
+        read_object("access-token event", body)
     }
 
     /// The user the token is for, whom the provider's tokens by this `iss` call so.
@@ -195,6 +195,7 @@ mod tests {
             "",
             "null",
             "{}",
+            r#"["22222222-2222-4222-8222-222222222222", {}]"#,
             r#"{"user_id": 1, "claims": {}}"#,
             r#"{"user_id": {"$2a$10$hash": 1}, "claims": {}}"#,
             r#"{"user_id": "22222222-2222-4222-8222-222222222222", "claims": "$2a$10$hash"}"#,

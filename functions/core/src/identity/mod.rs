@@ -9,7 +9,9 @@ pub mod user_id;
 pub mod webhook;
 pub mod workos;
 
+use crate::object::Object;
 use crate::problem::{Kind, Problem};
+use serde::Deserialize;
 use uuid::Uuid;
 
 /// The largest question for the claims of a token, bytes: more than the provider takes as an answer, which has them all.
@@ -17,6 +19,11 @@ pub const MAX_TOKEN_HOOK_BYTES: usize = 256 * 1024;
 /// The largest news of a user, bytes. Profiles hold whatever applications put there, a picture perhaps, and Supabase tells
 /// them twice.
 pub const MAX_USER_CREATED_BYTES: usize = 2 * 1024 * 1024;
+
+/// Reads what a sender says, which is an object.
+fn read_object<'a, T: Deserialize<'a>>(what: &str, body: &'a [u8]) -> Result<T, Problem> {
+    serde_json::from_slice(body).map(|Object(value)| value).map_err(|error| unreadable(what, &error))
+}
 
 /// Tells what is missing or where it is odd; not what stands there, which may be anything, a password's hash too.
 fn unreadable(what: &str, error: &serde_json::Error) -> Problem {

@@ -2,7 +2,8 @@
 
 use super::{NewUser, USER_CREATED, full_name};
 use crate::identity::person::Person;
-use crate::identity::unreadable;
+use crate::identity::read_object;
+use crate::object::Object;
 use crate::problem::Problem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -17,13 +18,13 @@ struct Top {
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(borrow)]
-    data: Data<'a>,
+    data: Object<Data<'a>>,
 }
 
 #[derive(Deserialize)]
 struct Data<'a> {
     #[serde(borrow)]
-    object: User<'a>,
+    object: Object<User<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -38,12 +39,12 @@ struct User<'a> {
 }
 
 pub(super) fn read(body: &[u8]) -> Result<Option<NewUser>, Problem> {
-    let refuse = |error: &serde_json::Error| unreadable("CloudEvent of Auth0", error);
-    let top: Top = serde_json::from_slice(body).map_err(|error| refuse(&error))?;
+    let what = "CloudEvent of Auth0";
+    let top: Top = read_object(what, body)?;
     if top.r#type != USER_CREATED {
         return Ok(None);
     }
-    let Event { data: Data { object: user } } = serde_json::from_slice(body).map_err(|error| refuse(&error))?;
+    let Event { data: Object(Data { object: Object(user) }) } = read_object(what, body)?;
     let mut name = full_name(user.given_name.as_deref(), user.family_name.as_deref());
     if name.is_empty() {
         // Who signs up with an address and gives no name is called by the address.

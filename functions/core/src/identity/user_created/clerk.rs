@@ -2,7 +2,8 @@
 
 use super::{NewUser, full_name};
 use crate::identity::person::Person;
-use crate::identity::unreadable;
+use crate::identity::read_object;
+use crate::object::Object;
 use crate::problem::Problem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,13 +11,13 @@ use serde_json::value::RawValue;
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(borrow)]
-    data: User<'a>,
+    data: Object<User<'a>>,
 }
 
 #[derive(Deserialize)]
 struct User<'a> {
     id: String,
-    email_addresses: Option<Vec<Address>>,
+    email_addresses: Option<Vec<Object<Address>>>,
     primary_email_address_id: Option<String>,
     first_name: Option<String>,
     last_name: Option<String>,
@@ -35,11 +36,11 @@ struct Address {
 }
 
 pub(super) fn read(body: &[u8]) -> Result<Option<NewUser>, Problem> {
-    let Event { data: user } =
-        serde_json::from_slice(body).map_err(|error| unreadable("user.created of Clerk", &error))?;
+    let Event { data: Object(user) } = read_object("user.created of Clerk", body)?;
     let addresses = user.email_addresses.unwrap_or_default();
-    let primary = addresses.iter().find(|address| address.id.is_some() && address.id == user.primary_email_address_id);
-    let email = primary.or(addresses.first()).map(|address| address.email_address.as_str());
+    let is_primary = |address: &Address| address.id.is_some() && address.id == user.primary_email_address_id;
+    let primary = addresses.iter().find(|Object(address)| is_primary(address));
+    let email = primary.or(addresses.first()).map(|Object(address)| address.email_address.as_str());
     let name = full_name(user.first_name.as_deref(), user.last_name.as_deref());
     let person = Person::named(email, Some(&name), &[user.unsafe_metadata, user.public_metadata]);
     Ok(Some(NewUser { id: user.id, person, blocks_sign_up: false }))

@@ -2,7 +2,7 @@
 
 use super::NewUser;
 use crate::identity::person::Person;
-use crate::identity::unreadable;
+use crate::identity::read_object;
 use crate::problem::Problem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -21,9 +21,9 @@ struct User {
 }
 
 pub(super) fn read(body: &[u8]) -> Result<Option<NewUser>, Problem> {
-    let refuse = |error: &serde_json::Error| unreadable("user.created event", error);
-    let Event { data } = serde_json::from_slice(body).map_err(|error| refuse(&error))?;
-    let user: User = serde_json::from_str(data.get()).map_err(|error| refuse(&error))?;
+    let what = "user.created event";
+    let Event { data } = read_object(what, body)?;
+    let user: User = read_object(what, data.get().as_bytes())?;
     if user.is_anonymous.unwrap_or_default() {
         return Ok(None);
     }

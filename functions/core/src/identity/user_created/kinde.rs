@@ -2,7 +2,8 @@
 
 use super::{NewUser, USER_CREATED, full_name};
 use crate::identity::person::Person;
-use crate::identity::unreadable;
+use crate::identity::read_object;
+use crate::object::Object;
 use crate::problem::Problem;
 use serde::Deserialize;
 
@@ -15,12 +16,12 @@ struct Top {
 
 #[derive(Deserialize)]
 struct Event {
-    data: Data,
+    data: Object<Data>,
 }
 
 #[derive(Deserialize)]
 struct Data {
-    user: User,
+    user: Object<User>,
 }
 
 #[derive(Deserialize)]
@@ -32,12 +33,12 @@ struct User {
 }
 
 pub(super) fn read(body: &[u8]) -> Result<Option<NewUser>, Problem> {
-    let refuse = |error: &serde_json::Error| unreadable("webhook of Kinde", error);
-    let top: Top = serde_json::from_slice(body).map_err(|error| refuse(&error))?;
+    let what = "webhook of Kinde";
+    let top: Top = read_object(what, body)?;
     if top.r#type != USER_CREATED {
         return Ok(None);
     }
-    let Event { data: Data { user } } = serde_json::from_slice(body).map_err(|error| refuse(&error))?;
+    let Event { data: Object(Data { user: Object(user) }) } = read_object(what, body)?;
     let name = full_name(user.first_name.as_deref(), user.last_name.as_deref());
     let person = Person::named(user.email.as_deref(), Some(&name), &[]);
     Ok(Some(NewUser { id: user.id, person, blocks_sign_up: false }))

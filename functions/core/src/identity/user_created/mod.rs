@@ -14,7 +14,7 @@ mod workos;
 
 use super::person::Person;
 use super::sender::Sender;
-use super::{told_user_id, unreadable};
+use super::{read_object, told_user_id};
 use crate::problem::{Kind, Problem};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -75,7 +75,7 @@ pub fn decide(sender: Sender, issuer: &str, body: &[u8]) -> Result<Decision, Pro
 
 fn signed(body: &[u8]) -> Result<Option<NewUser>, Problem> {
     let what = "user-created payload";
-    let top: Top<'_> = serde_json::from_slice(body).map_err(|error| unreadable(what, &error))?;
+    let top: Top<'_> = read_object(what, body)?;
     match (top.user, top.r#type) {
         (Some(_), None) => supabase::read_hook(body),
         // A trigger may sign its rows in SQL, which is better than to send a secret along.

@@ -3,7 +3,8 @@
 
 use super::NewUser;
 use crate::identity::person::Person;
-use crate::identity::unreadable;
+use crate::identity::read_object;
+use crate::object::Object;
 use crate::problem::{Kind, Problem};
 use memchr::memmem;
 use serde::Deserialize;
@@ -16,12 +17,12 @@ const HOOKS: [&str; 2] = [BEFORE, AFTER];
 
 #[derive(Deserialize)]
 struct Hook<'a> {
-    metadata: Option<Metadata>,
+    metadata: Option<Object<Metadata>>,
     #[serde(borrow)]
-    user: User<'a>,
+    user: Object<User<'a>>,
 }
 
-#[derive(Default, Deserialize)]
+#[derive(Deserialize)]
 struct Metadata {
     #[serde(default)]
     name: String,
@@ -44,9 +45,8 @@ pub fn begins_as_hook(beginning: &[u8]) -> bool {
 
 /// A hook of Auth.
 pub(super) fn read_hook(body: &[u8]) -> Result<Option<NewUser>, Problem> {
-    let Hook { metadata, user } =
-        serde_json::from_slice(body).map_err(|error| unreadable("user-created hook", &error))?;
-    match metadata.unwrap_or_default().name.as_str() {
+    let Hook { metadata, user: Object(user) } = read_object("user-created hook", body)?;
+    match metadata.map(|Object(metadata)| metadata.name).unwrap_or_default().as_str() {
         // The sign-up may still fail, and with most providers the user gets another id (supabase/supabase#41309): what
         // would be made now might be nobody's. `after-user-created` and the user's first token come with the final id.
         BEFORE => return Ok(None),
@@ -73,7 +73,7 @@ struct Change {
 #[derive(Deserialize)]
 struct Inserted<'a> {
     #[serde(borrow)]
-    record: Row<'a>,
+    record: Object<Row<'a>>,
 }
 
 /// What is needed of a row. Password hash and one-time tokens are there too, and are not even read.
@@ -88,8 +88,8 @@ struct Row<'a> {
 
 /// A Database Webhook.
 pub(super) fn read_row(body: &[u8]) -> Result<Option<NewUser>, Problem> {
-    let refuse = |error: &serde_json::Error| unreadable("Database Webhook of auth.users", error);
-    let change: Change = serde_json::from_slice(body).map_err(|error| refuse(&error))?;
+    let what = "Database Webhook of auth.users";
+    let change: Change = read_object(what, body)?;
     if (change.schema.as_str(), change.table.as_str()) != ("auth", "users") {
         let detail = "The Database Webhook is of another table: set it for auth.users.";
         return Err(Problem::new(Kind::MalformedBody, detail));
@@ -97,7 +97,7 @@ pub(super) fn read_row(body: &[u8]) -> Result<Option<NewUser>, Problem> {
     if change.r#type != "INSERT" {
         return Ok(None);
     }
-    let Inserted { record } = serde_json::from_slice(body).map_err(|error| refuse(&error))?;
+    let Inserted { record: Object(record) } = read_object(what, body)?;
     if record.is_anonymous.unwrap_or_default() {
         return Ok(None);
     }

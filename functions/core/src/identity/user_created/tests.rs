@@ -210,6 +210,36 @@ fn what_is_no_payload_is_refused() {
 }
 
 #[test]
+fn values_without_names_are_no_payload() {
+    for (sender, payload) in [
+        (Sender::StandardWebhooks, json!([null, "user.updated", null, null])),
+        (Sender::WorkOs, json!(["user.updated"])),
+        (Sender::SupabaseDatabase, json!(["DELETE", "auth", "users"])),
+        (Sender::Auth0, json!(["1.0", "user.updated"])),
+        (Sender::Kinde, json!(["event_1", "user.updated"])),
+    ] {
+        refused(sender, &payload);
+    }
+    for (number, place, values) in [
+        (0, "/user", json!([USER, null, null, null])),
+        (0, "/metadata", json!(["after-user-created"])),
+        (2, "/record", json!([USER, null, null, null])),
+        (3, "/data", json!(["user_1", null, null, null, null, null, null])),
+        (3, "/data/email_addresses/0", json!([null, "wile@acme.example"])),
+        (4, "/data", json!(["customer-1001", null, null])),
+        (5, "/data", json!(["user_1", null, null, null, null])),
+        (6, "/data", json!([fixture(6)["data"]["object"]])),
+        (6, "/data/object", json!(["auth0|1", null, null, null, null, null])),
+        (7, "/data", json!([fixture(7)["data"]["user"]])),
+        (7, "/data/user", json!(["kp_1", null, null, null])),
+    ] {
+        let mut payload = fixture(number);
+        *payload.pointer_mut(place).unwrap() = values;
+        refused(FIXTURES[number].0, &payload);
+    }
+}
+
+#[test]
 fn a_refusal_does_not_repeat_what_was_sent() {
     let mut payload = fixture(2);
     payload["record"]["is_anonymous"] = json!("$2a$10$hash");

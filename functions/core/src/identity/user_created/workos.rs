@@ -2,7 +2,8 @@
 
 use super::{NewUser, USER_CREATED, full_name};
 use crate::identity::person::Person;
-use crate::identity::unreadable;
+use crate::identity::read_object;
+use crate::object::Object;
 use crate::problem::Problem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -15,7 +16,7 @@ struct Top {
 #[derive(Deserialize)]
 struct Event<'a> {
     #[serde(borrow)]
-    data: User<'a>,
+    data: Object<User<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -29,12 +30,12 @@ struct User<'a> {
 }
 
 pub(super) fn read(body: &[u8]) -> Result<Option<NewUser>, Problem> {
-    let refuse = |error: &serde_json::Error| unreadable("event of WorkOS", error);
-    let top: Top = serde_json::from_slice(body).map_err(|error| refuse(&error))?;
+    let what = "event of WorkOS";
+    let top: Top = read_object(what, body)?;
     if top.event != USER_CREATED {
         return Ok(None);
     }
-    let Event { data: user } = serde_json::from_slice(body).map_err(|error| refuse(&error))?;
+    let Event { data: Object(user) } = read_object(what, body)?;
     let name = full_name(user.first_name.as_deref(), user.last_name.as_deref());
     let person = Person::named(user.email.as_deref(), Some(&name), &[user.metadata]);
     Ok(Some(NewUser { id: user.id, person, blocks_sign_up: false }))
