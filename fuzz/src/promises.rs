@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-use tally_core::events::{Batch, Columns, Rejection, SeriesColumns, Stored};
+use tally_core::events::{Batch, Columns, Rejection, SeriesColumns, Stored, Texts};
 
 const MAX_RAW_BYTES: usize = 65_536;
 
@@ -26,23 +26,27 @@ pub(crate) fn outcome(mut batch: Batch) -> Outcome {
     let columns = batch.take_columns();
     let rows = columns.numbers.len();
     assert_castable(&columns);
-    let raw: Vec<String> =
-        batch.starts().iter().zip(batch.lengths()).map(|(start, length)| text(&batch, *start, length)).collect();
-    assert_eq!(raw.len(), rows, "a row without its text, or a text without its row");
-    let codes: Vec<_> =
-        batch.rejections().inspect(assert_keepable).map(|one| (one.index, one.code.to_owned())).collect();
+    let mut raw = texts(&batch.texts());
+    let rejections: Vec<_> = batch.rejections().inspect(assert_keepable).collect();
+    assert!(raw.len() >= rows, "a row without its text");
+    assert!(raw.split_off(rows).iter().eq(rejections.iter().map(|one| &one.body)), "a text that is another event's");
+    let codes: Vec<_> = rejections.iter().map(|one| (one.index, one.code.to_owned())).collect();
     assert_counted_once(&batch, rows, &codes);
     Outcome { columns, raw, codes }
 }
 
-/// The text of a row, which is where the batch says.
-fn text(batch: &Batch, start: Option<i32>, length: Option<i32>) -> String {
-    let number = |number: Option<i32>| number.and_then(|number| usize::try_from(number).ok());
-    let bytes = number(start).zip(number(length)).and_then(|(start, length)| batch.body().get(start..start + length));
-    match bytes.map(|bytes| String::from_utf8(bytes.to_vec())) {
-        Some(Ok(text)) => text,
-        other => panic!("no text: {other:?}"),
-    }
+/// Each text from where the batch says that it is.
+fn texts(Texts { bytes, starts, lengths }: &Texts) -> Vec<String> {
+    let number = |number: &Option<i32>| number.and_then(|number| usize::try_from(number).ok());
+    let places = starts.iter().zip(lengths).map(|(start, length)| number(start).zip(number(length)));
+    let text = |place: Option<(usize, usize)>| {
+        let bytes = place.and_then(|(start, length)| bytes.get(start..start + length));
+        match bytes.map(|bytes| String::from_utf8(bytes.to_vec())) {
+            Some(Ok(text)) => text,
+            other => panic!("no text: {other:?}"),
+        }
+    };
+    places.map(text).collect()
 }
 
 /// Every event is in the receipt, once.

@@ -11,7 +11,7 @@
 use http::Method;
 use tally_core::door::http::Incoming;
 use tally_core::door::{authority, postgres};
-use tally_core::events::{Batch, Columns, Encoding, Format, MAX_BODY_BYTES, OnConflict, SeriesColumns};
+use tally_core::events::{Batch, Columns, Encoding, Format, MAX_BODY_BYTES, OnConflict, SeriesColumns, Texts};
 use tally_core::parameters::Parameters;
 use tally_core::problem::Problem;
 use tally_core::rate_limits::RateLimits;
@@ -32,6 +32,7 @@ pub(crate) async fn ingest(request: &mut Incoming) -> Result<Reply, Problem> {
 
     let Columns { series, numbers, ids, values, recorded_at } = batch.take_columns();
     let SeriesColumns { store_ids, external_ids, sources, metrics, currencies, dimensions } = series;
+    let Texts { bytes, starts, lengths } = batch.texts();
     let parameters = vec![
         authority.into_json().into(),
         store_ids.into(),
@@ -44,9 +45,9 @@ pub(crate) async fn ingest(request: &mut Incoming) -> Result<Reply, Problem> {
         String::from(ids).into(),
         String::from(values).into(),
         recorded_at.into(),
-        batch.body().to_vec().into(),
-        batch.starts().into(),
-        batch.lengths().into(),
+        bytes.into(),
+        starts.into(),
+        lengths.into(),
         batch.rejected()?.into(),
         on_conflict.name().to_owned().into(),
         dry_run.into(),

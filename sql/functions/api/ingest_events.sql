@@ -2,9 +2,10 @@
 -- often it is sent.
 --
 --   p_store_ids to p_recorded_at, p_on_conflict   the events of good form, see app.store_events; ids and values one a
---   line, times in microseconds since 1970
---   p_body, p_starts, p_lengths   where each of them stands in the body, bytes: what is rejected here is kept as it was sent
---   p_rejected   events of bad form as app.quarantine_events takes them
+--                line, times in microseconds since 1970
+--   p_rejected   events of bad form as app.quarantine_events takes them, but for "body"
+--   p_body, p_starts, p_lengths   the texts of the former and then of the latter in one, and where each of them stands in it,
+--                bytes: what is rejected is kept as it was sent
 --   p_dry_run    the same answer, and nothing is stored
 --
 -- Answers {"accepted", "duplicates", "replaced", "errors": [{"index", "code", "detail", "quarantine_id"}], "rejected_ids",
@@ -73,7 +74,15 @@ begin
       from jsonb_array_elements(v_taken -> 'errors') with ordinality as e(error, position)
       join unnest(p_series, v_ids, v_values, v_recorded_at, p_starts, p_lengths) with ordinality
         as u(series, id, value, recorded_at, start, length, position) on u.position = (e.error ->> 'index')::integer + 1
-    ) || v_rejected;
+    ) || (
+      select coalesce(jsonb_agg(
+        r.event || jsonb_build_object('body', convert_from(substring(p_body from u.start + 1 for u.length), 'UTF8'))
+        order by r.position
+      ), '[]')
+      from jsonb_array_elements(v_rejected) with ordinality as r(event, position)
+      join unnest(p_starts, p_lengths) with ordinality as u(start, length, position)
+        on u.position = cardinality(v_ids) + r.position
+    );
     v_kept := app.quarantine_events(v_rejected);
   end if;
 

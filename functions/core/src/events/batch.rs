@@ -9,9 +9,12 @@ use super::format::Format;
 use super::reading::{Place, Reading};
 use super::receipt::{Receipt, ReceiptError, Stored, StoredError};
 use super::rejected::{Known, Rejection, known, raw};
+use super::texts::Texts;
 use super::{json, ndjson};
 use crate::problem::{Kind, Problem};
 use bytes::Bytes;
+use serde::Serializer as _;
+use std::borrow::Cow;
 
 /// A batch that was read: what may go to the database, and what may not.
 #[derive(Debug)]
@@ -66,19 +69,14 @@ impl Batch {
         std::mem::take(&mut self.columns)
     }
 
-    /// What the events stand in: what the database rejects, it keeps as it was sent.
-    pub fn body(&self) -> &[u8] {
-        &self.body
-    }
-
-    /// Where each event of good form begins in the body, bytes.
-    pub fn starts(&self) -> Vec<Option<i32>> {
-        self.rows.iter().map(|place| i32::try_from(place.bytes.start).ok()).collect()
-    }
-
-    /// How long each event of good form is in the body, bytes.
-    pub fn lengths(&self) -> Vec<Option<i32>> {
-        self.rows.iter().map(|place| i32::try_from(place.bytes.len()).ok()).collect()
+    /// What the database keeps of an event that is rejected: the texts of those of good form, and of the others.
+    pub fn texts(&self) -> Texts {
+        let rows = self.rows.iter().map(|place| Cow::Borrowed(self.bytes(place)));
+        let rejected = self.rejected.iter().map(|(place, _)| match raw(self.bytes(place)) {
+            Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+            Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+        });
+        Texts::of(rows.chain(rejected))
     }
 
     /// What is kept of the events that have not the right form.
@@ -89,10 +87,14 @@ impl Batch {
         })
     }
 
-    /// The same as JSON, for the database.
+    /// The same as JSON, for the database, but for the texts.
     pub fn rejected(&self) -> Result<String, Problem> {
-        let rejections: Vec<_> = self.rejections().collect();
-        serde_json::to_string(&rejections).map_err(|error| Problem::ours(Kind::Internal, error))
+        let mut json = Vec::new();
+        // One by one, since each may have a copy of its text.
+        serde_json::Serializer::new(&mut json)
+            .collect_seq(self.rejections())
+            .map_err(|error| Problem::ours(Kind::Internal, error))?;
+        String::from_utf8(json).map_err(|error| Problem::ours(Kind::Internal, error))
     }
 
     /// The answer to the client, once the database has taken the good part.
@@ -311,14 +313,28 @@ mod tests {
     }
 
     #[test]
-    fn the_database_finds_each_event_in_the_body() {
+    fn the_database_is_told_the_text_of_each_event() {
         let (first, second) = (event().to_string(), event().to_string().replace("order-1001", "é"));
         let batch = Batch::read(&Format::Json, format!("[7, {first} , {second}]")).unwrap();
-        assert_eq!(texts(&batch), [first, second]);
+        assert_eq!(texts(&batch), [&first, &second, "7"]);
         assert_eq!(
             serde_json::from_str::<Value>(&batch.rejected().unwrap()).unwrap(),
-            json!([{"code": "invalid_event", "detail": batch.rejected[0].1.detail, "body": "7"}])
+            json!([{"code": "invalid_event", "detail": batch.rejected[0].1.detail}])
         );
+        let batch = Batch::read(&Format::Ndjson, format!("a\0b\n{first}\n\u{1}")).unwrap();
+        assert_eq!(texts(&batch), [&first, "a\u{fffd}b", "\u{1}"]);
+    }
+
+    #[test]
+    fn what_is_told_of_rejected_events_is_not_much_larger_than_they_are() {
+        for line in ["\u{1}".repeat(1_999), "\0".repeat(1_999), "\0x".repeat(999), "\"\\".repeat(999)] {
+            let body = format!("{line}\n").repeat(MAX_EVENTS);
+            let size = body.len();
+            let batch = Batch::read(&Format::Ndjson, body).unwrap();
+            let told = batch.texts().bytes.len() + batch.rejected().unwrap().len();
+            assert_eq!(batch.rejected.len(), MAX_EVENTS);
+            assert!(told < size * 5 / 2, "{told} of {size}: {:?}", &line[..2]);
+        }
     }
 
     #[test]
@@ -332,11 +348,12 @@ mod tests {
         assert_eq!(Batch::read(&Format::Json, many).unwrap_err().kind(), Kind::TooManyEvents);
     }
 
-    /// The events of good form, from where the database looks for them.
+    /// The events of good form and then the others, from where the database looks for them.
     fn texts(batch: &Batch) -> Vec<String> {
+        let Texts { bytes, starts, lengths } = batch.texts();
         let number = |number: Option<i32>| usize::try_from(number.unwrap()).unwrap();
-        let places = batch.starts().into_iter().zip(batch.lengths()).map(|(at, length)| (number(at), number(length)));
-        places.map(|(at, length)| String::from_utf8(batch.body()[at..at + length].to_vec()).unwrap()).collect()
+        let places = starts.into_iter().zip(lengths).map(|(at, length)| (number(at), number(length)));
+        places.map(|(at, length)| String::from_utf8(bytes[at..at + length].to_vec()).unwrap()).collect()
     }
 
     fn codes(batch: &Batch) -> Vec<(usize, &str)> {

@@ -23,6 +23,7 @@ mod on_conflict;
 mod reading;
 mod receipt;
 mod rejected;
+mod texts;
 
 pub use batch::Batch;
 pub use binary::Context;
@@ -34,6 +35,7 @@ pub use format::Format;
 pub use on_conflict::OnConflict;
 pub use receipt::{Receipt, ReceiptError, Stored};
 pub use rejected::{Known, Rejection};
+pub use texts::Texts;
 
 /// The largest body, bytes, as it is sent and once it is decompressed: what the cloud hosts let through.
 pub const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;

@@ -26,6 +26,7 @@ pub struct Rejection<'a> {
     #[serde(flatten)]
     pub known: Known,
     /// The event as it was sent, cut if it is large, and no NUL in it: a text that Postgres takes.
+    #[serde(skip)]
     pub body: Cow<'a, str>,
 }
 
@@ -49,12 +50,24 @@ pub struct Known {
 /// The bytes of an event as a text that Postgres takes.
 pub(super) fn raw(bytes: &[u8]) -> Cow<'_, str> {
     // A few bytes more, so that a character across the cut is cut off, and not taken for a broken one.
-    let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_RAW_BYTES + 4)]);
-    if text.len() <= MAX_RAW_BYTES && !text.contains('\0') {
-        return text;
+    match String::from_utf8_lossy(&bytes[..bytes.len().min(MAX_RAW_BYTES + 4)]) {
+        Cow::Borrowed(text) if !text.contains('\0') => Cow::Borrowed(&text[..text.floor_char_boundary(MAX_RAW_BYTES)]),
+        text => Cow::Owned(without_nul(&text)),
     }
-    let text = text.replace('\0', "\u{fffd}");
-    Cow::Owned(text[..text.floor_char_boundary(MAX_RAW_BYTES)].to_owned())
+}
+
+/// A run of what is no text is one U+FFFD, which has three bytes: so a body of nothing else does not grow.
+fn without_nul(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\0' | '\u{fffd}' if kept.ends_with('\u{fffd}') => {}
+            '\0' => kept.push('\u{fffd}'),
+            _ => kept.push(character),
+        }
+    }
+    kept.truncate(kept.floor_char_boundary(MAX_RAW_BYTES));
+    kept
 }
 
 /// Reads what can be read of an event, up to where it cannot be read any more.
@@ -129,8 +142,10 @@ mod tests {
                     && kept.len() == if before == 4 { MAX_RAW_BYTES } else { MAX_RAW_BYTES - before }
             );
         }
+        assert_eq!(raw(b"\0\0\xff\0{\0\xfe\"\0"), "\u{fffd}{\u{fffd}\"\u{fffd}");
         // What stands for a NUL is longer than it.
-        assert!((MAX_RAW_BYTES - 2..=MAX_RAW_BYTES).contains(&raw(&[0; MAX_RAW_BYTES]).len()));
+        let grown = raw(&b"\0x".repeat(MAX_RAW_BYTES / 2)).len();
+        assert!((MAX_RAW_BYTES - 2..=MAX_RAW_BYTES).contains(&grown), "{grown}");
     }
 
     #[test]
