@@ -77,7 +77,7 @@ kinds! {
     TooManyApiKeys = 409, "too-many-api-keys", "The organization has too many API keys";
     /// The body is larger than the route takes.
     BodyTooLarge = 413, "body-too-large", "The body is too large";
-    /// The batch has more events than the route takes.
+    /// The batch has, or the deletion names, more events than the route takes.
     TooManyEvents = 413, "too-many-events", "The batch has too many events";
     /// Every event of the request is larger than the route takes.
     EventTooLarge = 413, "event-too-large", "The event is too large";

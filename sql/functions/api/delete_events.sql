@@ -10,7 +10,7 @@
 --
 -- Locks in the order of api.ingest_events.
 --
--- Errors: TH001, TH002 from app.assume_authority; TH003 not allowed to write events.
+-- Errors: TH001, TH002 from app.assume_authority; TH003 not allowed to write events; TH022 from app.named_times.
 
 set role tally_owner;
 

@@ -1,7 +1,7 @@
 -- Deletes events of the organization of the request, which the transaction has locked, and records it: the one way in which a
 -- request deletes any. Answers them. The rollups are the caller's to see to.
 --
--- Planned anew each time, with the times as constants: else it would lock every partition there is.
+-- Planned anew each time, with the times as constants: else it would lock every partition there is, as it would without times.
 --
 -- Security definer: no function role may delete events without a record.
 
@@ -18,6 +18,9 @@ declare
 begin
   if not app.may_write_events() then
     raise exception using errcode = 'TH003', message = 'the role may not write events';
+  end if;
+  if cardinality(p_events) = 0 then
+    return '{}';
   end if;
   with deleted as (
     delete from public.metric_events e

@@ -1,6 +1,8 @@
 -- Deletes events by what they are known by, takes them out of the rollups and records it. See api.delete_events.
 --
--- Planned anew each time, with the times as constants where all are told: else it would lock every partition there is.
+-- Planned anew each time, with the times as constants: else it would lock every partition there is.
+--
+-- Errors: TH022 from app.named_times.
 
 set role tally_owner;
 
@@ -19,18 +21,12 @@ declare
   v_org_id constant uuid := app.org_id();
   v_key_store_id constant uuid := app.key_store_id();
   v_open_from timestamptz;
-  v_from timestamptz;
-  v_to timestamptz := 'infinity';
+  v_times timestamptz[];
   v_codes text[];
-  v_found public.metric_events[];
+  v_found public.metric_events[] := '{}';
 begin
   v_open_from := greatest(app.closed_before(v_org_id), '1970-01-01Z');
-  v_from := v_open_from;
-  if array_position(p_recorded_at, null) is null then
-    select greatest(min(u.recorded_at::timestamptz), v_open_from), max(u.recorded_at::timestamptz)
-    into v_from, v_to
-    from unnest(p_recorded_at) as u(recorded_at);
-  end if;
+  v_times := app.named_times(p_store_ids, p_sources, p_ids, p_recorded_at, v_open_from);
 
   v_codes := array(
     select case
@@ -43,21 +39,24 @@ begin
     order by u.position
   );
 
-  -- Locking gives the latest of each row and not what the snapshot saw, so what is taken from the rollups is what is in them.
-  v_found := array(
-    select l.event
-    from (
-      select e as event
-      from unnest(p_store_ids, p_sources, p_ids, p_recorded_at, v_codes) as u(store_id, source, id, recorded_at, code)
-      join public.metric_events e
-        on e.org_id = v_org_id and e.store_id = coalesce(u.store_id::uuid, v_key_store_id) and e.source = u.source
-        and e.event_id = u.id and (u.recorded_at is null or e.recorded_at = u.recorded_at::timestamptz)
-      where u.code is null and e.recorded_at >= v_from and e.recorded_at <= v_to
-      -- The order of app.store_events, in which others insert and lock.
-      order by e.store_id, e.source collate "C", e.event_id collate "C", e.recorded_at
-      for update of e
-    ) as l
-  );
+  -- No times would leave no partition out.
+  if cardinality(v_times) > 0 then
+    -- Locking gives the latest of each row and not what the snapshot saw, so what is taken from the rollups is what is in them.
+    v_found := array(
+      select l.event
+      from (
+        select e as event
+        from unnest(p_store_ids, p_sources, p_ids, p_recorded_at, v_codes) as u(store_id, source, id, recorded_at, code)
+        join public.metric_events e
+          on e.org_id = v_org_id and e.store_id = coalesce(u.store_id::uuid, v_key_store_id) and e.source = u.source
+          and e.event_id = u.id and (u.recorded_at is null or e.recorded_at = u.recorded_at::timestamptz)
+        where u.code is null and e.recorded_at = any (v_times)
+        -- The order of app.store_events, in which others insert and lock.
+        order by e.store_id, e.source collate "C", e.event_id collate "C", e.recorded_at
+        for update of e
+      ) as l
+    );
+  end if;
   -- Two entries may name one event.
   p_deleted := app.erase_events(array(select distinct f from unnest(v_found) as f));
   p_errors := (

@@ -165,6 +165,31 @@ async fn making_a_month_waits_for_no_writer_and_no_reader_of_other_months() -> R
 }
 
 #[tokio::test]
+async fn a_deletion_locks_the_months_of_its_events_and_no_other() -> Result<()> {
+    let database = run().await?.new_database().await?;
+    let (mut owner, mut other) = (Session::open(&database).await?, Session::open(&database).await?);
+    let tenant = Tenant::found(&mut owner, "Acme").await?;
+    let orders = ["2001-01-05Z", "2001-03-05Z"].map(|at| order(1, at)).into_iter().chain([order(2, "2001-02-05Z")]);
+    assert_eq!(accepted(&owner.ask(&tenant.batch(&orders.collect::<Vec<_>>())).await?), 3);
+    other.run("begin; lock table partitions.metric_events_200102 in exclusive mode").await?;
+
+    owner.run(WAIT_FOR_NOBODY).await?;
+    let Tenant { user, org, store } = &tenant;
+    let authority = json!({"sub": user, "org_id": org, "user_role": "owner"});
+    // By a time and without one, of which the latter has events before and behind the month that is locked.
+    for (id, times, deleted) in [("3", "'2001-01-05Z', '2001-03-05Z'", 0), ("1", "null, null", 2)] {
+        let deletion = format!(
+            "select api.delete_events('{authority}', array['{store}', '{store}'], '{{test,test}}', '{{{id},{id}}}', \
+             array[{times}]::text[], false)::jsonb"
+        );
+        assert_eq!(in_time("the deletion", owner.ask(&deletion)).await?["deleted"], deleted);
+    }
+    other.run("commit").await?;
+    assert_eq!(tenant.counted(&mut owner).await?, (1, 1));
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_reader_of_all_partitions_puts_no_month_off() -> Result<()> {
     let database = run().await?.new_database().await?;
     let (mut reader, mut maker) = (Session::open(&database).await?, Session::open(&database).await?);

@@ -153,6 +153,35 @@ async fn an_entry_that_cannot_be_is_rejected_and_the_others_are_not() {
 }
 
 #[tokio::test]
+async fn a_deletion_of_too_many_events_deletes_none() {
+    const MOST: usize = 5_000;
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let at = |number: usize| format!("2026-10-05T{:02}:{:02}:{:02}Z", number / 3_600, number / 60 % 60, number % 60);
+    let same: Vec<Value> = (0..MOST).map(|number| with(event(&acme, "1"), "recorded_at", json!(at(number)))).collect();
+    assert_eq!(send(&bundle, &acme.token, EVENTS, &json!(same)).await["accepted"], MOST);
+    let batch = json!([event(&acme, "2"), with(event(&acme, "2"), "recorded_at", json!(at(0)))]);
+    assert_eq!(send(&bundle, &acme.token, EVENTS, &batch).await["accepted"], 2);
+
+    let named = |id: &str, number: usize| with(entry(&acme, id), "recorded_at", json!(at(number)));
+    let one_too_many = [vec![entry(&acme, "1"), entry(&acme, "2")], vec![named("2", 0), entry(&acme, "1")]];
+    for entries in one_too_many {
+        for path in [DELETE, "/v1/events/delete?dry_run=true"] {
+            let refused = ask(post(&bundle, path, &acme.token, &json!({"events": entries}))).await;
+            let detail = refused.problem(413, "too-many-events")["detail"].to_string();
+            assert!(detail.contains("`recorded_at`") && detail.contains("5000"), "{detail}");
+        }
+    }
+    assert_eq!((bundle.count("metric_events").await, bundle.count("event_changes").await), (5_002, 0));
+    // What is named twice, or is not there, is not one more.
+    let entries = [entry(&acme, "1"), entry(&acme, "1"), named("1", 7), named("2", 1), entry(&acme, "3")];
+    let receipt = delete(&bundle, &acme.token, &entries).await;
+    assert_eq!(receipt, json!({"deleted": MOST, "not_found": 2, "rejected": 0, "errors": []}));
+    assert_eq!(delete(&bundle, &acme.token, &[named("2", 0)]).await["deleted"], 1);
+    assert_eq!(bundle.count("metric_events").await, 1);
+}
+
+#[tokio::test]
 async fn events_of_a_closed_month_stay() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();
