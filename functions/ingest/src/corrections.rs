@@ -26,6 +26,7 @@ pub(crate) async fn delete(request: &mut Incoming) -> Result<Reply, Problem> {
         std::mem::take(&mut deletion.sources).into(),
         std::mem::take(&mut deletion.ids).into(),
         std::mem::take(&mut deletion.recorded_at).into(),
+        deletion.rejected().into(),
         dry_run.into(),
     ];
     let answer = postgres::LONG.call(statements::DELETE_EVENTS, parameters).await?;

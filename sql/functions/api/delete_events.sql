@@ -2,6 +2,7 @@
 --
 --   p_store_ids, p_sources, p_ids   which ones, of one length
 --   p_recorded_at   narrows; where it is null, every event of that store, source and id is meant that is in an open month
+--   p_malformed      how many further entries were refused for their form: they count for the minute
 --   p_dry_run       the same answer, and nothing is deleted
 --
 -- Answers {"deleted", "not_found", "errors": [{"index", "code", "detail"}], "limits"}: how many events were deleted, how many
@@ -15,12 +16,13 @@
 set role tally_owner;
 
 create or replace function api.delete_events(
-  p_authority text, p_store_ids text[], p_sources text[], p_ids text[], p_recorded_at text[], p_dry_run boolean
+  p_authority text, p_store_ids text[], p_sources text[], p_ids text[], p_recorded_at text[], p_malformed bigint,
+  p_dry_run boolean
 ) returns text
   language plpgsql volatile set search_path = '' set jit = off
 as $$
 declare
-  v_sent constant bigint := greatest(cardinality(p_ids), 1);
+  v_sent constant bigint := cardinality(p_ids) + p_malformed;
   v_limits record;
   v_report jsonb;
   v_errors jsonb;
@@ -62,7 +64,7 @@ begin
 end
 $$;
 
-comment on function api.delete_events(text, text[], text[], text[], text[], boolean) is 'POST /v1/events/delete';
-grant execute on function api.delete_events(text, text[], text[], text[], text[], boolean) to tally_ingest;
+comment on function api.delete_events(text, text[], text[], text[], text[], bigint, boolean) is 'POST /v1/events/delete';
+grant execute on function api.delete_events(text, text[], text[], text[], text[], bigint, boolean) to tally_ingest;
 
 reset role;

@@ -180,7 +180,7 @@ async fn a_deletion_locks_the_months_of_its_events_and_no_other() -> Result<()> 
     for (id, times, deleted) in [("3", "'2001-01-05Z', '2001-03-05Z'", 0), ("1", "null, null", 2)] {
         let deletion = format!(
             "select api.delete_events('{authority}', array['{store}', '{store}'], '{{test,test}}', '{{{id},{id}}}', \
-             array[{times}]::text[], false)::jsonb"
+             array[{times}]::text[], 0, false)::jsonb"
         );
         assert_eq!(in_time("the deletion", owner.ask(&deletion)).await?["deleted"], deleted);
     }

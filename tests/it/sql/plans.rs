@@ -77,7 +77,7 @@ const CASES: [Case; 16] = [
     Case {
         function: "delete_events",
         role: "tally_ingest",
-        call: "api.delete_events(:'authority', array[:'store'], '{test}', array[:'event_id'], array[:'event_at'], true)",
+        call: "api.delete_events(:'authority', array[:'store'], '{test}', array[:'event_id'], array[:'event_at'], 0, true)",
         index: "metric_events_#_pkey",
     },
     Case {

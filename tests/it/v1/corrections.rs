@@ -130,17 +130,19 @@ async fn an_entry_that_cannot_be_is_rejected_and_the_others_are_not() {
     let receipt = delete(&bundle, &acme.token, &entries).await;
     assert_eq!((&receipt["deleted"], &receipt["rejected"]), (&json!(1), &json!(6)));
     let errors = receipt["errors"].as_array().unwrap();
-    let codes: Vec<(u64, &str)> =
-        errors.iter().map(|error| (error["index"].as_u64().unwrap(), error["code"].as_str().unwrap())).collect();
+    let told: Vec<(u64, Option<&str>, &str)> = errors
+        .iter()
+        .map(|error| (error["index"].as_u64().unwrap(), error["id"].as_str(), error["code"].as_str().unwrap()))
+        .collect();
     assert_eq!(
-        codes,
+        told,
         [
-            (0, "invalid_event"),
-            (1, "invalid_time"),
-            (2, "store_required"),
-            (3, "unknown_store"),
-            (4, "invalid_event"),
-            (6, "out_of_range"),
+            (0, None, "invalid_event"),
+            (1, Some("time"), "invalid_time"),
+            (2, Some("no store"), "store_required"),
+            (3, Some("nowhere"), "unknown_store"),
+            (4, None, "invalid_event"),
+            (6, Some("early"), "out_of_range"),
         ]
     );
     for body in [json!({}), json!([]), json!({"events": 1}), json!({"events": [], "all": true})] {

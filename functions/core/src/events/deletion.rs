@@ -1,8 +1,10 @@
 //! `POST /v1/events/delete`: which events are to be deleted, entry by entry.
 
+use super::event::{Event as _, OwnEvent};
 use super::fault::{Fault, fault, unreadable};
 use super::instant::instant;
 use super::name::{MAX_ID_BYTES, MAX_SOURCE_BYTES, name};
+use super::rejected::known;
 use super::{DEFAULT_SOURCE, MAX_EVENT_BYTES};
 use crate::object::Object;
 use crate::problem::{Kind, Problem};
@@ -97,7 +99,8 @@ impl Deletion {
         let mut deletion = Self::default();
         for (index, raw) in events.into_iter().enumerate() {
             if let Err(Fault { code, detail }) = deletion.push(index, raw.get()) {
-                deletion.rejected.push(Refusal { index, id: None, code: code.to_owned(), detail });
+                let id = known(raw.get(), &OwnEvent::NAMING).event_id;
+                deletion.rejected.push(Refusal { index, id, code: code.to_owned(), detail });
             }
         }
         Ok(deletion)
@@ -119,6 +122,11 @@ impl Deletion {
         self.recorded_at.push(recorded_at);
         self.positions.push((index, id.into_owned()));
         Ok(())
+    }
+
+    /// How many entries have not the right form.
+    pub fn rejected(&self) -> i64 {
+        i64::try_from(self.rejected.len()).unwrap_or(i64::MAX)
     }
 
     /// The answer to the client, once the database has deleted what the good part names.
@@ -152,6 +160,7 @@ mod tests {
             {"id": ""}, {"id": "2"}, ["3"], {"id": "4", "time": "x"}, {"id": "5", "recorded_at": "today"},
         ]));
         let deletion = deletion.unwrap();
+        assert_eq!(deletion.rejected(), 4);
         assert_eq!(deletion.ids, [Some("1".to_owned()), Some("2".to_owned())]);
         assert_eq!(deletion.store_ids, [Some(STORE.to_owned()), None]);
         assert_eq!(deletion.sources, [Some("shopify".to_owned()), Some("api".to_owned())]);
@@ -164,16 +173,16 @@ mod tests {
             .as_array()
             .unwrap()
             .iter()
-            .map(|e| (e["index"].as_u64().unwrap(), e["code"].as_str().unwrap()))
+            .map(|e| (e["index"].as_u64().unwrap(), e["id"].as_str(), e["code"].as_str().unwrap()))
             .collect();
         assert_eq!(
             errors,
             [
-                (1, "invalid_event"),
-                (2, "store_required"),
-                (3, "invalid_event"),
-                (4, "invalid_event"),
-                (5, "invalid_time")
+                (1, None, "invalid_event"),
+                (2, Some("2"), "store_required"),
+                (3, None, "invalid_event"),
+                (4, Some("4"), "invalid_event"),
+                (5, Some("5"), "invalid_time")
             ]
         );
     }

@@ -19,16 +19,16 @@ use crate::sql::rollups::METRICS;
 use crate::v1::event_formats::gzip;
 
 /// Entries of a deletion that have not the right form.
-const FLAWED_ENTRIES: [(&str, &str); 9] = [
-    ("7", "invalid_event"),
-    ("{}", "invalid_event"),
-    (r#"{"id": ""}"#, "invalid_event"),
-    (r#"{"id": "1", "colour": "red"}"#, "invalid_event"),
-    (r#"{"id": "1", "source": ""}"#, "invalid_event"),
-    (r#"{"id": "1", "store_id": "shop-0"}"#, "invalid_event"),
-    (r#"{"id": "1", "recorded_at": "yesterday"}"#, "invalid_time"),
-    (r#"{"id": "1", "recorded_at": "2026-05-05"}"#, "invalid_time"),
-    (r#"{"id": "1", "recorded_at": "1969-12-31T23:59:59Z"}"#, "out_of_range"),
+const FLAWED_ENTRIES: [(&str, Option<&str>, &str); 9] = [
+    ("7", None, "invalid_event"),
+    ("{}", None, "invalid_event"),
+    (r#"{"id": ""}"#, None, "invalid_event"),
+    (r#"{"id": "1", "colour": "red"}"#, Some("1"), "invalid_event"),
+    (r#"{"id": "1", "source": ""}"#, Some("1"), "invalid_event"),
+    (r#"{"id": "1", "store_id": "shop-0"}"#, Some("1"), "invalid_event"),
+    (r#"{"id": "1", "recorded_at": "yesterday"}"#, Some("1"), "invalid_time"),
+    (r#"{"id": "1", "recorded_at": "2026-05-05"}"#, Some("1"), "invalid_time"),
+    (r#"{"id": "1", "recorded_at": "1969-12-31T23:59:59Z"}"#, Some("1"), "out_of_range"),
 ];
 /// The month that may be closed in a history.
 const CLOSED_BEFORE: &str = "2026-02-01T00:00:00Z";
@@ -223,8 +223,8 @@ impl<'b> History<'b> {
     /// An entry of a deletion, mostly one that names an event that is there.
     fn entry(&mut self, persona: &Persona) -> (String, Entry) {
         if self.chance(10) {
-            let (text, code) = *self.random.pick(&FLAWED_ENTRIES);
-            return (text.to_owned(), Err(code));
+            let (text, id, code) = *self.random.pick(&FLAWED_ENTRIES);
+            return (text.to_owned(), Err((id, code)));
         }
         let named = self.space.store(&mut self.random);
         let named = store(named, false, &self.company.shops, &self.foreign);

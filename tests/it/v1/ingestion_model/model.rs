@@ -72,8 +72,8 @@ pub(super) struct Receipt {
     pub(super) quarantine_full: bool,
 }
 
-/// An entry of a deletion: a store, a source, an id, perhaps a time; or what is wrong with its form.
-pub(super) type Entry = Result<(Store, String, String, Option<String>), &'static str>;
+/// An entry of a deletion: a store, a source, an id, perhaps a time; or the id that can be read, and what is wrong with its form.
+pub(super) type Entry = Result<(Store, String, String, Option<String>), (Option<&'static str>, &'static str)>;
 
 #[derive(Clone, Debug)]
 pub(super) struct Model {
@@ -248,8 +248,8 @@ impl Model {
         for (index, entry) in entries.iter().enumerate() {
             let (store, source, id, at) = match entry {
                 Ok(entry) => entry,
-                Err(code) => {
-                    errors.push((index, Value::Null, *code));
+                Err((id, code)) => {
+                    errors.push((index, json!(id), *code));
                     continue;
                 }
             };
