@@ -33,6 +33,8 @@ pub struct Filter {
     from: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replayed_before: Option<String>,
 }
 
 /// The events that are to be replayed or discarded, as `app.selected_events` takes them.
@@ -70,8 +72,18 @@ pub struct ReplayReceipt {
 
 impl Filter {
     /// The parameters of a URL that say it, and which page is asked for.
-    pub const PARAMETERS: [&str; 9] =
-        ["code", "store_id", "source", "metric", "id", "from", "to", Page::PARAMETERS[0], Page::PARAMETERS[1]];
+    pub const PARAMETERS: [&str; 10] = [
+        "code",
+        "store_id",
+        "source",
+        "metric",
+        "id",
+        "from",
+        "to",
+        "replayed_before",
+        Page::PARAMETERS[0],
+        Page::PARAMETERS[1],
+    ];
 
     /// Reads the parameters of a URL.
     pub fn of(parameters: &Parameters) -> Result<Self, Problem> {
@@ -85,6 +97,7 @@ impl Filter {
             id: text("id"),
             from: time("from")?,
             to: time("to")?,
+            replayed_before: time("replayed_before")?,
         })
     }
 
@@ -102,7 +115,9 @@ impl Filter {
                 return Err(Problem::new(Kind::InvalidField, detail));
             }
         }
-        for (name, text) in [("from", &mut self.from), ("to", &mut self.to)] {
+        for (name, text) in
+            [("from", &mut self.from), ("to", &mut self.to), ("replayed_before", &mut self.replayed_before)]
+        {
             let Some(given) = text else { continue };
             let read =
                 instant(given).ok_or_else(|| Problem::new(Kind::InvalidField, format!("`{name}` {AN_INSTANT}")))?;
@@ -165,8 +180,10 @@ mod tests {
         {
             assert_eq!(read(&body), Ok(body));
         }
-        let from = json!({"filter": {"from": "2026-11-22T09:00:00+02:00"}});
-        assert_eq!(read(&from), Ok(json!({"filter": {"from": "2026-11-22T07:00:00Z"}})));
+        for name in ["from", "to", "replayed_before"] {
+            let filter = json!({"filter": {name: "2026-11-22T09:00:00+02:00"}});
+            assert_eq!(read(&filter), Ok(json!({"filter": {name: "2026-11-22T07:00:00Z"}})));
+        }
         for body in [
             json!({}),
             json!({"all": false}),
@@ -175,6 +192,7 @@ mod tests {
             json!({"ids": vec![ID; MAX_IDS + 1]}),
             json!({"filter": {}}),
             json!({"filter": {"from": "today"}}),
+            json!({"filter": {"replayed_before": "now"}}),
             json!({"filter": {"id": "a\u{0}b"}}),
             json!({"filter": {"source": "x".repeat(256)}}),
         ] {
@@ -184,7 +202,7 @@ mod tests {
             json!([ID]),
             json!({"ids": ["shop"]}),
             json!({"filter": {"colour": "red"}}),
-            json!({"filter": ["unknown_metric", null, null, null, null, null, null]}),
+            json!({"filter": ["unknown_metric", null, null, null, null, null, null, null]}),
             json!("all"),
             json!(null),
         ] {
@@ -195,13 +213,16 @@ mod tests {
     #[test]
     fn a_url_filters_the_same() {
         let parameters = Parameters::read(
-            &format!("code=invalid_value&store_id={ID}&source=a%20b&from=2026-11-22T09:00:00%2B02:00&limit=3"),
+            &format!(
+                "code=invalid_value&store_id={ID}&source=a%20b&from=2026-11-22T09:00:00%2B02:00&replayed_before=2026-11-22T07:00:00Z&limit=3"
+            ),
             &Filter::PARAMETERS,
         );
         let filter = Filter::of(&parameters.unwrap()).unwrap().into_json().unwrap();
         assert_eq!(
             serde_json::from_str::<Value>(&filter).unwrap(),
-            json!({"code": "invalid_value", "store_id": ID, "source": "a b", "from": "2026-11-22T07:00:00Z"})
+            json!({"code": "invalid_value", "store_id": ID, "source": "a b", "from": "2026-11-22T07:00:00Z",
+                   "replayed_before": "2026-11-22T07:00:00Z"})
         );
     }
 }

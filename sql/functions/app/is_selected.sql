@@ -1,5 +1,6 @@
--- Whether a quarantined event is one that a filter means: an object with any of code, store_id, source, metric, id, and from and
--- to of the time it came; an empty one means all. The caller has checked that each value can be cast.
+-- Whether a quarantined event is one that a filter means: an object with any of code, store_id, source, metric, id, from and to of
+-- the time it came, and replayed_before, which means what was replayed last before then, or never; an empty one means all. The
+-- caller has checked that each value can be cast.
 
 set role tally_owner;
 
@@ -13,7 +14,11 @@ begin
     and (not p_filter ? 'metric' or p_event.metric_key is not distinct from p_filter ->> 'metric')
     and (not p_filter ? 'id' or p_event.event_id is not distinct from p_filter ->> 'id')
     and (not p_filter ? 'from' or p_event.received_at >= (p_filter ->> 'from')::timestamptz)
-    and (not p_filter ? 'to' or p_event.received_at < (p_filter ->> 'to')::timestamptz);
+    and (not p_filter ? 'to' or p_event.received_at < (p_filter ->> 'to')::timestamptz)
+    and (
+      not p_filter ? 'replayed_before' or p_event.replayed_at is null
+      or p_event.replayed_at < (p_filter ->> 'replayed_before')::timestamptz
+    );
 end
 $$;
 

@@ -1,5 +1,5 @@
--- Ids of the quarantined events that a selection means, as far as the caller may see them, those that wait longest first: what was
--- replayed without success comes after what never was.
+-- Ids of the quarantined events that a selection means, as far as the caller may see them: those that were never replayed first,
+-- and then those whose last replay is longest ago.
 --
 --   p_selection   {"ids": [...]}, or {"filter": {...}} (app.is_selected), or {"all": true}; checked by the caller
 --   p_replayable  whether those of bad form are left out, unless they are named: only sending them anew can help

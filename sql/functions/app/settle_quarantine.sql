@@ -1,7 +1,8 @@
 -- After a replay: removes what was counted, and gives what was rejected again its newest reason.
 --
 --   p_ids     the events that were tried
---   p_errors  [{"quarantine_id", "code", "detail"}] of those that were rejected
+--   p_errors  [{"quarantine_id", "code", "detail"}] of those that were rejected, and of those of bad form, which need not be tried:
+--             they were replayed too, or they would be the first to be selected for ever
 
 set role tally_owner;
 
@@ -15,7 +16,7 @@ begin
   update public.quarantined_events q
   set code = e.error ->> 'code', detail = e.error ->> 'detail', replayed_at = now()
   from jsonb_array_elements(p_errors) as e(error)
-  where q.org_id = v_org_id and q.id = (e.error ->> 'quarantine_id')::uuid and q.id = any (p_ids);
+  where q.org_id = v_org_id and q.id = (e.error ->> 'quarantine_id')::uuid;
   delete from public.quarantined_events q
   where q.org_id = v_org_id and q.id = any (p_ids)
     and not exists (

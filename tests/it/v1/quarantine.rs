@@ -297,6 +297,66 @@ async fn more_than_one_request_takes_is_left_for_the_next() {
     }
 }
 
+/// The time of the database.
+async fn now(bundle: &Bundle) -> String {
+    let query = sqlx::query_scalar("select app.utc_text(clock_timestamp())");
+    query.fetch_one(&mut bundle.database().await.unwrap()).await.unwrap()
+}
+
+#[tokio::test]
+async fn whoever_replays_until_nothing_remains_comes_to_an_end() {
+    const VAIN: usize = 1_200;
+    const GOOD: usize = 30;
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let vain: Vec<Value> = (0..VAIN).map(|number| unknown(&acme, &format!("vain-{number}"))).collect();
+    assert_eq!(send(&bundle, &acme.token, EVENTS, &json!(vain)).await["quarantined"], VAIN);
+    let good = (0..GOOD).map(|number| with(unknown(&acme, &format!("good-{number}")), "metric", json!("steps")));
+    assert_eq!(send(&bundle, &acme.token, EVENTS, &good.collect()).await["quarantined"], GOOD);
+    define(&bundle, &acme, "steps").await;
+
+    // Twice, since whatever was rejected once is there to be tried again.
+    for accepted in [GOOD, 0] {
+        let began = now(&bundle).await;
+        let filter = json!({"filter": {"replayed_before": began}});
+        let (mut counted, mut remaining) = (0, Vec::new());
+        while remaining.last() != Some(&0) {
+            assert!(remaining.len() < 3, "{remaining:?}");
+            let receipt = send(&bundle, &acme.token, REPLAY, &filter).await;
+            counted += receipt["accepted"].as_u64().unwrap();
+            remaining.push(receipt["remaining"].as_u64().unwrap());
+        }
+        assert_eq!((counted, remaining), (accepted as u64, vec![(VAIN + accepted - 1_000) as u64, 0]));
+        let (found, _) = pages(&bundle, &acme.token, QUARANTINE, &[("replayed_before", &began)], 200).await;
+        assert_eq!(found, Vec::<Value>::new());
+        let nothing = json!({"discarded": 0, "remaining": 0});
+        assert_eq!(send(&bundle, &acme.token, DISCARD, &filter).await, nothing);
+    }
+    assert_eq!((bundle.count("metric_events").await, bundle.count("quarantined_events").await), (30, 1_200));
+    let all = json!({"filter": {"replayed_before": now(&bundle).await}});
+    assert_eq!(send(&bundle, &acme.token, DISCARD, &all).await["discarded"], VAIN);
+}
+
+#[tokio::test]
+async fn what_can_never_be_replayed_does_not_keep_back_what_can() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let bad: Vec<Value> = (0..1_100).map(|number| json!([number])).collect();
+    let mut kept = send(&bundle, &acme.token, EVENTS, &json!(bad)).await;
+    let mut named: Vec<String> = ids(&kept).into_iter().map(str::to_owned).collect();
+    kept = send(&bundle, &acme.token, EVENTS, &unknown(&acme, "good")).await;
+    named.extend(ids(&kept).into_iter().map(str::to_owned));
+    assert_eq!(named.len(), 1_101);
+    define(&bundle, &acme, "visits").await;
+
+    for (accepted, rejected, remaining) in [(0, 1_000, 101), (1, 999, 101), (0, 1_000, 100)] {
+        let receipt = send(&bundle, &acme.token, REPLAY, &json!({"ids": named})).await;
+        let told = ["accepted", "rejected", "remaining"].map(|field| receipt[field].as_u64().unwrap());
+        assert_eq!(told, [accepted, rejected, remaining]);
+    }
+    assert_eq!((bundle.count("metric_events").await, bundle.count("quarantined_events").await), (1, 1_100));
+}
+
 #[tokio::test]
 async fn a_selection_that_means_nothing_clear_is_refused() {
     let bundle = Bundle::start().await.unwrap();
