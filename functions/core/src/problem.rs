@@ -218,7 +218,8 @@ fn fixed_detail(kind: Kind) -> &'static str {
     match kind {
         Kind::Misconfigured => "The operator must set a variable of this function; its log names it.",
         Kind::DatabaseUnavailable => {
-            "The database cannot be reached, or has too much to do at the moment. Nothing was changed; try again."
+            "The database cannot be reached, or has too much to do at the moment. Trying again is safe: nothing is ever \
+             counted twice."
         }
         Kind::DatabaseSlow => "The database took too long. Trying again is safe: nothing is ever counted twice.",
         Kind::HookTooSlow => "The request was not read and answered in time. Try again: nothing is made twice.",

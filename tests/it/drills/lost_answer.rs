@@ -1,10 +1,14 @@
 //! The connection ends after the commit and before the answer, or amid what is sent. Whoever sends it again is told of
-//! duplicates, or of what is new then, and each event counts once.
+//! duplicates, or of what is new then, and each event counts once. What would not be the same the second time, the function does not
+//! send again: it says that it does not know.
+
+use std::time::Duration;
 
 use futures::future::join;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
 
-use crate::answer::ask;
+use crate::answer::{Answer, ask, post};
 use crate::harness::{Batch, Bundle, Event, Fault, Ledger, Proxy, Receipt, Tenant, run, until_stored};
 
 const EVENTS: usize = 20;
@@ -159,4 +163,107 @@ async fn a_request_that_is_cut_in_half_stores_nothing() {
         assert_eq!(send(&bundle, &far, &mut ledger, number).await, new(replaces));
         hold_to_the_ledger(&bundle, &ledger).await;
     }
+}
+
+/// A metric that is not there until somebody defines it, so that events of it are rejected.
+const LATER: &str = "visits_of_later";
+const REPLAY: &str = "/v1/events/quarantine/replay";
+const DISCARD: &str = "/v1/events/quarantine/discard";
+
+/// Events with these ids, all at one time.
+fn events(tenant: &Tenant, metric: &str) -> Value {
+    let event = |number: usize| {
+        json!({"id": format!("event-{number}-"), "metric": metric, "store_id": tenant.store_id, "value": "1",
+               "recorded_at": "2026-10-05T10:00:00Z"})
+    };
+    (0..EVENTS).map(event).collect()
+}
+
+fn deletion(tenant: &Tenant) -> Value {
+    let entry = |number: usize| json!({"id": format!("event-{number}-"), "store_id": tenant.store_id});
+    json!({"events": (0..EVENTS).map(entry).collect::<Vec<_>>()})
+}
+
+async fn until_count(bundle: &Bundle, table: &str, count: i64) {
+    let watch = async {
+        while bundle.count(table).await != count {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), watch).await.unwrap();
+}
+
+/// Sends what empties the table, and loses the answer when it is empty.
+async fn lose_the_answer(proxy: &Proxy, bundle: &Bundle, request: reqwest::RequestBuilder, table: &str) -> Answer {
+    let cut = async {
+        until_count(bundle, table, 0).await;
+        proxy.cut();
+    };
+    let (answer, ()) = join(ask(request), cut).await;
+    assert!(proxy.has_failed());
+    answer
+}
+
+#[tokio::test]
+async fn a_deletion_whose_answer_is_lost_is_not_sent_again() {
+    let (proxy, bundle) = far_from_the_database().await;
+    let acme = bundle.tenant("acme").await.unwrap();
+    let delete = || post(&bundle, "/v1/events/delete", &acme.token, &deletion(&acme));
+    let stored = ask(post(&bundle, "/v1/events", &acme.token, &events(&acme, "orders"))).await.ok();
+    assert_eq!(stored["accepted"], EVENTS);
+
+    // It did not get there, which the function cannot know.
+    proxy.arm(Fault::CutBefore(mark()));
+    ask(delete()).await.problem(503, "database-unavailable");
+    assert_eq!((proxy.has_failed(), bundle.count("metric_events").await), (true, EVENTS as i64));
+
+    proxy.arm(Fault::KeepAnswer(mark()));
+    let answer = lose_the_answer(&proxy, &bundle, delete(), "metric_events").await;
+    answer.problem(503, "database-unavailable");
+    let again = ask(delete()).await.ok();
+    assert_eq!(again, json!({"deleted": 0, "not_found": EVENTS, "rejected": 0, "errors": []}));
+    assert_eq!(bundle.count("event_changes").await, EVENTS as i64);
+}
+
+#[tokio::test]
+async fn a_replay_and_a_discarding_whose_answer_is_lost_are_not_sent_again() {
+    let (proxy, bundle) = far_from_the_database().await;
+    let acme = bundle.tenant("acme").await.unwrap();
+    let selection = json!({"filter": {"metric": LATER}});
+    let defined = format!(
+        "insert into public.metric_definitions (org_id, key, display_name, unit, aggregation_method, category)
+         values ('{}', '{LATER}', 'Visits', 'count', 'sum', 'test')",
+        acme.org_id
+    );
+    let nothing = json!({"accepted": 0, "duplicates": 0, "replaced": 0, "rejected": 0, "remaining": 0, "errors": []});
+    for (path, counted, again) in [(DISCARD, 0, json!({"discarded": 0, "remaining": 0})), (REPLAY, EVENTS, nothing)] {
+        let kept = ask(post(&bundle, "/v1/events", &acme.token, &events(&acme, LATER))).await.ok();
+        assert_eq!(kept["quarantined"], EVENTS);
+        if path == REPLAY {
+            bundle.execute(sqlx::AssertSqlSafe(defined.clone())).await;
+        }
+        proxy.arm(Fault::KeepAnswer(LATER.to_owned()));
+        let request = post(&bundle, path, &acme.token, &selection);
+        let answer = lose_the_answer(&proxy, &bundle, request, "quarantined_events").await;
+        answer.problem(503, "database-unavailable");
+        assert_eq!(bundle.count("metric_events").await, counted as i64, "{path}");
+        assert_eq!(ask(post(&bundle, path, &acme.token, &selection)).await.ok(), again);
+    }
+}
+
+#[tokio::test]
+async fn a_key_whose_answer_is_lost_is_made_once_and_told() {
+    let (proxy, bundle) = far_from_the_database().await;
+    let acme = bundle.tenant("acme").await.unwrap();
+    let wanted = json!({"name": "Lost and found", "scopes": ["events:write"]});
+    proxy.arm(Fault::KeepAnswer("Lost and found".to_owned()));
+    let made = async {
+        until_count(&bundle, "api_keys", 1).await;
+        proxy.cut();
+    };
+    let (answer, ()) = join(ask(post(&bundle, "/v1/api-keys", &acme.token, &wanted)), made).await;
+    assert_eq!((answer.status, proxy.has_failed(), bundle.count("api_keys").await), (201, true, 1));
+    let made: Value = serde_json::from_str(&answer.text).unwrap();
+    let key = made["key"].as_str().unwrap();
+    assert_eq!(ask(post(&bundle, "/v1/events", key, &events(&acme, "orders"))).await.ok()["accepted"], EVENTS);
 }

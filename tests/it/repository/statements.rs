@@ -2,12 +2,12 @@
 
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 
-use tally_core::statements;
+use tally_core::statements::{self, Statement};
 
 use crate::harness::run;
 
 /// Statement, and the variable with the connection URL of the one role that may send it.
-const STATEMENTS: [(&str, &str); 15] = [
+const STATEMENTS: [(Statement, &str); 15] = [
     (statements::PROVISION_USER, "provision_database_url"),
     (statements::ACCESS_TOKEN_CLAIMS, "token_hook_database_url"),
     (statements::GET_ME, "token_hook_database_url"),
@@ -37,9 +37,9 @@ async fn each_role_can_send_its_own_statements_and_no_others() {
         let mut connection = PgConnection::connect(&variables[variable]).await.unwrap();
         for (statement, owner) in STATEMENTS {
             // With null for every argument nothing is found or made: what matters is whether it may run at all.
-            let called = sqlx::raw_sql(AssertSqlSafe(with_nulls(statement))).execute(&mut connection).await;
+            let called = sqlx::raw_sql(AssertSqlSafe(with_nulls(statement.text()))).execute(&mut connection).await;
             let denied = called.err().and_then(|error| error.as_database_error()?.code().map(|code| code == "42501"));
-            assert_eq!(denied.unwrap_or_default(), owner != variable, "{variable}: {statement}");
+            assert_eq!(denied.unwrap_or_default(), owner != variable, "{variable}: {}", statement.text());
         }
     }
 }

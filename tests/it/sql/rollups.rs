@@ -344,7 +344,7 @@ impl Batch {
     /// Sends it as the function does, and holds that every event was taken somehow.
     async fn send(&self, org: &Organization, connection: &mut PgConnection) -> Result<Receipt, sqlx::Error> {
         let column = |field: fn(&Event) -> &str| self.events.iter().map(field).collect::<Vec<_>>();
-        let query = sqlx::query_scalar(tally_core::statements::INGEST_EVENTS)
+        let query = sqlx::query_scalar(tally_core::statements::INGEST_EVENTS.text())
             .bind(&org.authority)
             .bind(column(|event| &event.store))
             .bind(vec![None::<String>; self.events.len()])

@@ -382,7 +382,7 @@ async fn the_bound_is_exact_also_for_those_who_race() {
 /// Sends the statement that makes a key, as the function does.
 async fn send_creation(connection: &mut PgConnection, tenant: &Tenant, id: Uuid) -> Result<Value, sqlx::Error> {
     let authority = json!({"sub": tenant.user.id, "org_id": tenant.org_id, "user_role": "owner"}).to_string();
-    let statement = sqlx::query_scalar::<_, String>(CREATE_API_KEY).bind(authority).bind(id.to_string());
+    let statement = sqlx::query_scalar::<_, String>(CREATE_API_KEY.text()).bind(authority).bind(id.to_string());
     let statement = statement.bind(hash(&json!(id))).bind("tally_000000").bind("Key").bind(vec!["metrics:read"]);
     let stored = statement.bind(None::<String>).bind(None::<String>).fetch_one(connection).await?;
     Ok(serde_json::from_str(&stored).unwrap())

@@ -5,6 +5,7 @@ mod error;
 
 use super::{variable, within};
 use crate::problem::Problem;
+use crate::statements::Statement;
 use connections::{Held, Use};
 use error::DatabaseError;
 use spin_sdk::pg::{Connection, DbValue, ParameterValue};
@@ -45,7 +46,7 @@ pub struct Database {
 
 impl Database {
     /// Sends a statement to the database that the variable `database_url` names, and answers its text.
-    pub async fn call(&self, statement: &str, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
+    pub async fn call(&self, statement: Statement, parameters: Vec<ParameterValue>) -> Result<String, Problem> {
         let url = variable("database_url").await?;
         within(self.deadline, self.answer(&url, statement, &parameters))
             .await
@@ -53,9 +54,13 @@ impl Database {
             .map_err(DatabaseError::into_problem)
     }
 
-    /// What the server gave up for the sake of others, to end a deadlock, is sent again. That is safe because every
-    /// statement may be sent twice: sign-ups, events and tokens are the same the second time.
-    async fn answer(&self, url: &str, statement: &str, parameters: &[ParameterValue]) -> Result<String, DatabaseError> {
+    /// What the server gave up for the sake of others, to end a deadlock, is sent again: it is undone for sure.
+    async fn answer(
+        &self,
+        url: &str,
+        statement: Statement,
+        parameters: &[ParameterValue],
+    ) -> Result<String, DatabaseError> {
         for retry in 0..MAX_RETRIES {
             match self.attempt(url, statement, parameters).await {
                 Err(error) if error.is_of_concurrency() => spin_sdk::time::sleep(pause(retry)).await,
@@ -65,18 +70,19 @@ impl Database {
         self.attempt(url, statement, parameters).await
     }
 
-    /// A connection may have died, with the server or a proxy, since it was used last or while the statement was under way;
-    /// what fails that way is sent once more, on a new one.
+    /// A connection may have died, with the server or a proxy, since it was used last or while the statement was under way.
+    /// Which of the two, and what became of the statement, cannot be told; so what fails that way is sent once more, on a new
+    /// one, if it may be.
     async fn attempt(
         &self,
         url: &str,
-        statement: &str,
+        statement: Statement,
         parameters: &[ParameterValue],
     ) -> Result<String, DatabaseError> {
         let held = self.connections.obtain(url, self.open_deadline).await?;
-        match self.run(held, statement, parameters).await {
-            Err(error) if error.is_of_the_connection() => {
-                self.run(self.connections.open(url, self.open_deadline).await?, statement, parameters).await
+        match self.run(held, statement.text(), parameters).await {
+            Err(error) if error.is_of_the_connection() && statement.is_repeatable() => {
+                self.run(self.connections.open(url, self.open_deadline).await?, statement.text(), parameters).await
             }
             answer => answer,
         }
