@@ -11,17 +11,18 @@ create or replace function app.settle_quarantine(p_ids uuid[], p_errors jsonb) r
 as $$
 declare
   v_org_id constant uuid := app.org_id();
+  -- By which rows are found, whatever a plan takes the errors for.
+  v_rejected constant uuid[] := array(
+    select (e.error ->> 'quarantine_id')::uuid from jsonb_array_elements(p_errors) as e(error)
+  );
 begin
   perform pg_advisory_xact_lock(app.quarantine_lock(v_org_id));
   update public.quarantined_events q
   set code = e.error ->> 'code', detail = e.error ->> 'detail', replayed_at = now()
   from jsonb_array_elements(p_errors) as e(error)
-  where q.org_id = v_org_id and q.id = (e.error ->> 'quarantine_id')::uuid;
+  where q.org_id = v_org_id and q.id = any (v_rejected) and q.id = (e.error ->> 'quarantine_id')::uuid;
   delete from public.quarantined_events q
-  where q.org_id = v_org_id and q.id = any (p_ids)
-    and not exists (
-      select from jsonb_array_elements(p_errors) as e(error) where (e.error ->> 'quarantine_id')::uuid = q.id
-    );
+  where q.org_id = v_org_id and q.id = any (p_ids) and q.id <> all (v_rejected);
 end
 $$;
 

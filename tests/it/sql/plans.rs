@@ -95,7 +95,7 @@ const CASES: [Case; 16] = [
     Case {
         function: "replay_quarantine",
         role: "tally_ingest",
-        call: "api.replay_quarantine(:'authority', '{\"all\": true}', 'ignore', true)",
+        call: "api.replay_quarantine(:'authority', '{\"all\": true}', 'ignore', false)",
         index: "quarantined_events_org_id_received_at_idx",
     },
     Case {
