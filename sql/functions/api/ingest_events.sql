@@ -41,7 +41,11 @@ declare
   v_ids constant text[] := string_to_array(p_ids, E'\n');
   v_values constant text[] := string_to_array(p_values, E'\n');
   v_recorded_at constant timestamptz[] := array(
-    select timestamptz 'epoch' + u.microseconds * interval '1 microsecond' from unnest(p_recorded_at) as u(microseconds)
+    -- In two parts, each of which a double precision number can hold exactly.
+    select
+      timestamptz 'epoch' + (u.microseconds / 1000000) * interval '1 second'
+      + (u.microseconds % 1000000) * interval '1 microsecond'
+    from unnest(p_recorded_at) as u(microseconds)
   );
   v_rejected jsonb := p_rejected::jsonb;
   v_sent constant bigint := cardinality(v_ids) + jsonb_array_length(v_rejected);

@@ -46,14 +46,15 @@ begin
         when u.recorded_at not between p_open_from and now() + interval '1 day' then 'out_of_range'
       end as code
     from unnest(p_numbers, p_ids, p_values, p_recorded_at) with ordinality as u(number, id, value, recorded_at, position)
-    join series s on s.number = u.number
+    -- An event of no series is not to be passed over: it fails on a store that is missing.
+    left join series s on s.number = u.number
   ),
   inserted as (
     insert into public.metric_events
     select
       v_org_id, s.store_id, s.source, j.id, j.recorded_at, s.metric_key, j.value, s.currency, s.dimensions, now()
     from judged j
-    join series s on s.number = j.number
+    left join series s on s.number = j.number
     where p_insert and j.code is null
     order by j.place, j.id collate "C", j.recorded_at
   ),
@@ -87,7 +88,7 @@ begin
           v_org_id, s.store_id, s.source, j.id, j.recorded_at, s.metric_key, j.value, s.currency, s.dimensions, now()
         )::public.metric_events
       from judged j
-      join series s on s.number = j.number
+      left join series s on s.number = j.number
       where not p_insert and j.code is null
       order by j.place, j.id collate "C", j.recorded_at,
         case p_on_conflict when 'replace' then -j.position else j.position end
