@@ -16,7 +16,7 @@ impl Statement {
         Self { text, is_repeatable: false }
     }
 
-    /// One that the second time changes nothing more, and answers what holds for both.
+    /// One that the second time counts nothing more, as when the client sent it again: events are duplicates then.
     const fn repeatable(text: &'static str) -> Self {
         Self { text, is_repeatable: true }
     }

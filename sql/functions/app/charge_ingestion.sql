@@ -1,5 +1,5 @@
--- Counts what the organization of the request has sent and what was taken of it. Last among what locks rows in a batch, and in a
--- slot that few sessions share: batches of one organization do not wait for each other's end.
+-- Counts what the organization of the request has sent and what was taken of it. After the events and the rollups, before the
+-- quarantine; and in a slot that few sessions share, so that batches of one organization do not wait for each other's end.
 --
 -- A batch that began in an earlier minute than the slot's counts for the slot's.
 --

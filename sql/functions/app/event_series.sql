@@ -4,8 +4,8 @@
 --   p_store_ids, p_external_ids   which store it is, by our id or by its sender's; without both the one that the key is tied to
 --
 -- Answers a row for each, in the same order: "place" is the order of store and source among them, "rollup" the number of the
--- first that goes into the same rollups, and "code" says why its events are to be rejected, see app.explain_rejection. A value of money without a currency is in the store's own; what is no
--- money has none, whatever the event says.
+-- first that goes into the same rollups, and "code" says why its events are to be rejected, see app.explain_rejection. A value of
+-- money without a currency is in the store's own; what is no money has none, whatever the event says.
 --
 -- Under row-level security an index is searched by what needs no working out only: so ids are worked out before. And each store
 -- by itself (offset 0), since how many stores this organization has, a plan does not know.

@@ -16,7 +16,8 @@
 --
 -- At first it inserts without asking what is there: that takes a third less than `on conflict`, which looks each event up before
 -- and again while it inserts. If one was there already, what was inserted until then is undone and all of them go the careful
--- way; a repeated batch meets its first event at once, so little is undone.
+-- way; a repeated batch meets its first event at once, so little is undone. What it costs most is a batch of new events with an
+-- old one at their end: about two and a half times as much as without that.
 --
 -- Locks, always in this order, so that concurrent batches wait for each other and never deadlock: events, inserted in the
 -- order of the key; events, restated in the order of the key; rollups, in the order of the key.
