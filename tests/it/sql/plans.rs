@@ -157,12 +157,14 @@ const EXPLAIN: &str = "
 async fn filled_database() -> Result<(&'static TestRun, &'static Database)> {
     static FILLED: OnceCell<Database> = OnceCell::const_new();
     let run = run().await?;
-    let fill = async || {
-        let database = run.new_database().await?;
-        psql(run, &database, include_str!("plans.sql")).await?;
-        anyhow::Ok(database)
-    };
-    Ok((run, FILLED.get_or_try_init(fill).await?))
+    Ok((run, FILLED.get_or_try_init(|| filled(run)).await?))
+}
+
+/// A database of its own, for what leaves tables larger though it is undone, and so other plans to others.
+async fn filled(run: &'static TestRun) -> Result<Database> {
+    let database = run.new_database().await?;
+    psql(run, &database, include_str!("plans.sql")).await?;
+    Ok(database)
 }
 
 /// Runs a script; answers what it printed, and the notices.
@@ -266,19 +268,57 @@ async fn functions_of_api_find_their_rows_by_index() -> Result<()> {
 /// However many stores an organization has, a batch finds its own by what they are known by, and passes by the others.
 #[tokio::test]
 async fn a_batch_looks_up_its_own_stores_only() -> Result<()> {
-    let (run, database) = filled_database().await?;
+    let run = run().await?;
+    let database = filled(run).await?;
     let case = CASES.iter().find(|case| case.function == "ingest_events").context("no case")?;
     let many = "begin; insert into public.stores (org_id, workspace_id, name)
         select w.org_id, w.id, 'Further ' || n from public.workspaces w cross join generate_series(1, 1000) as n
         where w.org_id = (select s.org_id from public.stores s where s.id = :'store');";
     for mode in ["force_custom_plan", "force_generic_plan", "auto"] {
-        let (_, notices) = psql(run, database, &script(case, mode, many)).await?;
+        let (_, notices) = psql(run, &database, &script(case, mode, many)).await?;
         let plans = plans(&notices)?;
         let nodes: Vec<_> = plans.iter().flat_map(|plan| nodes(&plan["Plan"])).collect();
         let indexes: BTreeSet<_> =
             nodes.iter().map(|node| text(node, "Index Name")).filter(|name| name.starts_with("stores_")).collect();
         let expected = BTreeSet::from(["stores_pkey", "stores_org_id_external_id_key"]);
         ensure!(indexes == expected, "{mode}: {indexes:?}");
+    }
+    Ok(())
+}
+
+/// How many rows a plan has read and thrown away.
+fn thrown_away(plan: &Value) -> f64 {
+    let of_node = |node: &Value| {
+        let removed = ["Rows Removed by Filter", "Rows Removed by Join Filter"].map(|key| node[key].as_f64());
+        removed.into_iter().flatten().sum::<f64>() * node["Actual Loops"].as_f64().unwrap_or_default()
+    };
+    nodes(plan).into_iter().map(of_node).sum()
+}
+
+/// A thousand rows are not compared with a thousand others one by one, though a plan takes them for a handful.
+#[tokio::test]
+async fn a_thousand_rows_are_not_gone_through_for_each_other() -> Result<()> {
+    const MOST: f64 = 50_000.0;
+    let run = run().await?;
+    let database = filled(run).await?;
+    let first = "pg_temp.send(:'authority', :'store', :event_us, '1', 'ignore')";
+    for call in [
+        "pg_temp.send(:'authority', :'store', :event_us, '2', 'replace')",
+        "api.replay_quarantine(:'authority', '{\"all\": true}', 'ignore', false)",
+    ] {
+        let script = format!(
+            "{VARIABLES} begin; {} set local role tally_ingest; select {first};
+             reset role; {EXPLAIN} set auto_explain.log_analyze = on; set auto_explain.log_timing = off;
+             set local role tally_ingest; select {call}; rollback;",
+            include_str!("many.sql")
+        );
+        let (_, notices) = psql(run, &database, &script).await?;
+        let plans = plans(&notices)?;
+        ensure!(!plans.is_empty(), "{call}: no plans");
+        for plan in plans {
+            let rows = thrown_away(&plan["Plan"]);
+            ensure!(rows < MOST, "{call}: {rows} rows for nothing in {}", text(&plan, "Query Text"));
+        }
     }
     Ok(())
 }
