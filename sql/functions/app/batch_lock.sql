@@ -5,9 +5,11 @@
 set role tally_owner;
 
 create or replace function app.batch_lock(p_org_id uuid) returns bigint
-  language sql immutable set search_path = ''
+  language plpgsql immutable set search_path = ''
 as $$
-  select (1413565516::bigint << 32) | (hashtext(p_org_id::pg_catalog.text)::bigint & 4294967295) -- 'TALL'
+begin
+  return (1413565516::bigint << 32) | (hashtext(p_org_id::pg_catalog.text)::bigint & 4294967295); -- 'TALL'
+end
 $$;
 
 comment on function app.batch_lock(uuid) is

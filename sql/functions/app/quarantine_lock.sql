@@ -4,9 +4,11 @@
 set role tally_owner;
 
 create or replace function app.quarantine_lock(p_org_id uuid) returns bigint
-  language sql immutable set search_path = ''
+  language plpgsql immutable set search_path = ''
 as $$
-  select (1363498580::bigint << 32) | (hashtext(p_org_id::pg_catalog.text)::bigint & 4294967295) -- 'QEVT'
+begin
+  return (1363498580::bigint << 32) | (hashtext(p_org_id::pg_catalog.text)::bigint & 4294967295); -- 'QEVT'
+end
 $$;
 
 comment on function app.quarantine_lock(uuid) is 'The key of the advisory lock of whoever changes an organization''s quarantine';

@@ -6,19 +6,21 @@ create or replace function app.refused_event(
   p_store_id text, p_external_id text, p_source text, p_metric text, p_currency text, p_dimensions text, p_id text,
   p_value text, p_recorded_at text, p_body text, p_code text
 ) returns jsonb
-  language sql stable set search_path = ''
+  language plpgsql stable set search_path = ''
 as $$
-  select jsonb_build_object(
-    'code', p_code, 'detail', app.explain_rejection(p_code), 'store_id', e.event -> 'store_id', 'source', p_source,
-    'event_id', p_id, 'metric', p_metric, 'body', p_body, 'event', e.event
-  )
-  from (
-    select jsonb_strip_nulls(jsonb_build_object(
-      'id', p_id, 'metric', p_metric, 'store_id', coalesce(p_store_id, case when p_external_id is null then app.key_store_id()::text end),
-      'external_id', p_external_id, 'value', p_value, 'currency', p_currency, 'recorded_at', p_recorded_at,
-      'source', p_source, 'dimensions', p_dimensions
-    )) as event
-  ) as e
+declare
+  v_event constant jsonb := jsonb_strip_nulls(jsonb_build_object(
+    'id', p_id, 'metric', p_metric,
+    'store_id', coalesce(p_store_id, case when p_external_id is null then app.key_store_id()::text end),
+    'external_id', p_external_id, 'value', p_value, 'currency', p_currency, 'recorded_at', p_recorded_at,
+    'source', p_source, 'dimensions', p_dimensions
+  ));
+begin
+  return jsonb_build_object(
+    'code', p_code, 'detail', app.explain_rejection(p_code), 'store_id', v_event -> 'store_id', 'source', p_source,
+    'event_id', p_id, 'metric', p_metric, 'body', p_body, 'event', v_event
+  );
+end
 $$;
 
 comment on function app.refused_event(text, text, text, text, text, text, text, text, text, text, text) is

@@ -3,9 +3,11 @@
 set role tally_owner;
 
 create or replace function app.utc_text(p_instant timestamptz) returns text
-  language sql immutable parallel safe set search_path = ''
+  language plpgsql immutable parallel safe set search_path = ''
 as $$
-  select replace(to_char(p_instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000Z', 'Z')
+begin
+  return replace(to_char(p_instant at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), '.000000Z', 'Z');
+end
 $$;
 
 comment on function app.utc_text(timestamptz) is 'An instant in UTC, to the microsecond';
