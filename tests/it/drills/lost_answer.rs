@@ -2,14 +2,11 @@
 //! duplicates, or of what is new then, and each event counts once. What would not be the same the second time, the function does not
 //! send again: it says that it does not know.
 
-use std::time::Duration;
-
 use futures::future::join;
 use serde_json::{Value, json};
-use tokio::time::{sleep, timeout};
 
 use crate::answer::{Answer, ask, post};
-use crate::harness::{Batch, Bundle, Event, Fault, Ledger, Proxy, Receipt, Tenant, run, until_stored};
+use crate::harness::{Batch, Bundle, Event, Fault, Ledger, Proxy, Receipt, Tenant, run, until_count, until_stored};
 
 const EVENTS: usize = 20;
 const THERE_BEFORE: usize = 5;
@@ -184,19 +181,15 @@ fn deletion(tenant: &Tenant) -> Value {
     json!({"events": (0..EVENTS).map(entry).collect::<Vec<_>>()})
 }
 
-async fn until_count(bundle: &Bundle, table: &str, count: i64) {
-    let watch = async {
-        while bundle.count(table).await != count {
-            sleep(Duration::from_millis(5)).await;
-        }
-    };
-    timeout(Duration::from_secs(60), watch).await.unwrap();
-}
-
-/// Sends what empties the table, and loses the answer when it is empty.
-async fn lose_the_answer(proxy: &Proxy, bundle: &Bundle, request: reqwest::RequestBuilder, table: &str) -> Answer {
+/// Sends what leaves the table with so many rows, and loses the answer when it has.
+async fn lose_the_answer(
+    proxy: &Proxy,
+    bundle: &Bundle,
+    request: reqwest::RequestBuilder,
+    (table, rows): (&str, i64),
+) -> Answer {
     let cut = async {
-        until_count(bundle, table, 0).await;
+        until_count(&bundle.database_url, table, rows).await.unwrap();
         proxy.cut();
     };
     let (answer, ()) = join(ask(request), cut).await;
@@ -218,7 +211,7 @@ async fn a_deletion_whose_answer_is_lost_is_not_sent_again() {
     assert_eq!((proxy.has_failed(), bundle.count("metric_events").await), (true, EVENTS as i64));
 
     proxy.arm(Fault::KeepAnswer(mark()));
-    let answer = lose_the_answer(&proxy, &bundle, delete(), "metric_events").await;
+    let answer = lose_the_answer(&proxy, &bundle, delete(), ("metric_events", 0)).await;
     answer.problem(503, "database-unavailable");
     let again = ask(delete()).await.ok();
     assert_eq!(again, json!({"deleted": 0, "not_found": EVENTS, "rejected": 0, "errors": []}));
@@ -244,7 +237,7 @@ async fn a_replay_and_a_discarding_whose_answer_is_lost_are_not_sent_again() {
         }
         proxy.arm(Fault::KeepAnswer(LATER.to_owned()));
         let request = post(&bundle, path, &acme.token, &selection);
-        let answer = lose_the_answer(&proxy, &bundle, request, "quarantined_events").await;
+        let answer = lose_the_answer(&proxy, &bundle, request, ("quarantined_events", 0)).await;
         answer.problem(503, "database-unavailable");
         assert_eq!(bundle.count("metric_events").await, counted as i64, "{path}");
         assert_eq!(ask(post(&bundle, path, &acme.token, &selection)).await.ok(), again);
@@ -257,12 +250,9 @@ async fn a_key_whose_answer_is_lost_is_made_once_and_told() {
     let acme = bundle.tenant("acme").await.unwrap();
     let wanted = json!({"name": "Lost and found", "scopes": ["events:write"]});
     proxy.arm(Fault::KeepAnswer("Lost and found".to_owned()));
-    let made = async {
-        until_count(&bundle, "api_keys", 1).await;
-        proxy.cut();
-    };
-    let (answer, ()) = join(ask(post(&bundle, "/v1/api-keys", &acme.token, &wanted)), made).await;
-    assert_eq!((answer.status, proxy.has_failed(), bundle.count("api_keys").await), (201, true, 1));
+    let request = post(&bundle, "/v1/api-keys", &acme.token, &wanted);
+    let answer = lose_the_answer(&proxy, &bundle, request, ("api_keys", 1)).await;
+    assert_eq!((answer.status, bundle.count("api_keys").await), (201, 1));
     let made: Value = serde_json::from_str(&answer.text).unwrap();
     let key = made["key"].as_str().unwrap();
     assert_eq!(ask(post(&bundle, "/v1/events", key, &events(&acme, "orders"))).await.ok()["accepted"], EVENTS);

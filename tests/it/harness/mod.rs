@@ -24,4 +24,4 @@ pub(crate) use rollups::rollup_difference;
 pub(crate) use signing_key::SigningKey;
 pub(crate) use tally_host::random::Random;
 pub(crate) use test_run::{Database, TestRun, repository, run};
-pub(crate) use waiting::{until_stored, until_unused, until_waiting};
+pub(crate) use waiting::{until_count, until_stored, until_unused, until_waiting};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use sqlx::{Connection as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::time::{sleep, timeout};
 
 /// Longer than a slow machine takes to get there, and less than a person waits for a test.
@@ -32,11 +32,17 @@ pub(crate) async fn until_stored(database_url: &str, events: usize) -> Result<()
     until(database_url, STORED, |stored| stored >= expected).await.with_context(|| format!("no {events} events"))
 }
 
+/// Waits until a table has so many rows, for all to see.
+pub(crate) async fn until_count(database_url: &str, table: &str, rows: i64) -> Result<()> {
+    let query = format!("select count(*) from public.{table}");
+    until(database_url, &query, |count| count == rows).await.with_context(|| format!("not {rows} rows in {table}"))
+}
+
 /// Waits until the number that a query answers will do.
-async fn until(database_url: &str, query: &'static str, will_do: impl Fn(i64) -> bool) -> Result<()> {
+async fn until(database_url: &str, query: &str, will_do: impl Fn(i64) -> bool) -> Result<()> {
     let mut watcher = PgConnection::connect(database_url).await?;
     let watch = async {
-        while !will_do(sqlx::query_scalar(query).fetch_one(&mut watcher).await?) {
+        while !will_do(sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_one(&mut watcher).await?) {
             sleep(Duration::from_millis(5)).await;
         }
         Ok(watcher.close().await?)
