@@ -34,6 +34,8 @@ create or replace function app.judge_events(
 as $$
 declare
   v_org_id constant uuid := app.org_id();
+  -- Added up once, since it takes as long as all that is compared with it.
+  v_open_until constant timestamptz := now() + interval '1 day';
 begin
   with series as materialized (
     select s.* from unnest(p_series) as s
@@ -43,7 +45,7 @@ begin
       u.position, s.number, s.rollup, s.place, s.timezone, u.id, u.value::numeric as value, u.recorded_at,
       case
         when s.code is not null then s.code
-        when u.recorded_at not between p_open_from and now() + interval '1 day' then 'out_of_range'
+        when u.recorded_at not between p_open_from and v_open_until then 'out_of_range'
       end as code
     from unnest(p_numbers, p_ids, p_values, p_recorded_at) with ordinality as u(number, id, value, recorded_at, position)
     -- An event of no series is not to be passed over: it fails on a store that is missing.

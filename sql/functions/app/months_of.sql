@@ -7,13 +7,14 @@ create or replace function app.months_of(p_recorded_at timestamptz[], p_open_fro
   language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' set enable_sort = off set jit = off
 as $$
 declare
+  v_open_until constant timestamptz := now() + interval '1 day';
   v_first timestamptz;
   v_last timestamptz;
 begin
   select min(u.at), max(u.at)
   into v_first, v_last
   from unnest(p_recorded_at) as u(at)
-  where u.at between p_open_from and now() + interval '1 day';
+  where u.at between p_open_from and v_open_until;
 
   return case
     when v_first is null then '{}'
