@@ -69,12 +69,16 @@ kinds! {
     UnknownStore = 404, "unknown-store", "There is no such store";
     /// There is no such API key in the organization.
     UnknownApiKey = 404, "unknown-api-key", "There is no such API key";
+    /// There is no definition of this key that the organization could use.
+    UnknownDefinition = 404, "unknown-definition", "There is no such definition";
     /// The route exists, but not with this method.
     MethodNotAllowed = 405, "method-not-allowed", "The method is not allowed here";
     /// The body came too slowly.
     RequestTimeout = 408, "request-timeout", "The body came too slowly";
     /// The organization has as many API keys as it may have.
     TooManyApiKeys = 409, "too-many-api-keys", "The organization has too many API keys";
+    /// Events or other metrics need the definition as it is, or there are as many as there may be.
+    DefinitionInUse = 409, "definition-in-use", "The definition is needed as it is";
     /// The body is larger than the route takes.
     BodyTooLarge = 413, "body-too-large", "The body is too large";
     /// The batch has, or the deletion names, more events than the route takes.
@@ -85,6 +89,8 @@ kinds! {
     UnsupportedMediaType = 415, "unsupported-media-type", "The content type is not supported";
     /// A field of the body has a value that the route does not take.
     InvalidField = 422, "invalid-field", "A field of the body is not valid";
+    /// The formula cannot be read, or the metric stands on what does not exist, on itself or on too much.
+    InvalidDefinition = 422, "invalid-definition", "The definition makes no sense";
     /// The query asks for something that does not exist or makes no sense.
     InvalidQuery = 422, "invalid-query", "The query cannot be answered";
     /// The batch needs more new months than one request may make.

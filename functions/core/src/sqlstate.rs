@@ -41,6 +41,9 @@ const RULES: &[Rule] = &[
     rule("TH020", Kind::UnknownApiKey),
     rule("TH021", Kind::TooManyApiKeys),
     rule("TH022", Kind::TooManyEvents),
+    rule("TH023", Kind::InvalidDefinition),
+    rule("TH024", Kind::DefinitionInUse),
+    rule("TH025", Kind::UnknownDefinition),
     rule("57014", Kind::DatabaseSlow),        // statement_timeout
     rule("55P03", Kind::DatabaseSlow),        // lock_timeout
     rule("25P03", Kind::DatabaseSlow),        // idle_in_transaction_session_timeout

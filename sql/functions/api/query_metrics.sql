@@ -73,8 +73,8 @@ begin
     raise exception using errcode = 'TH005', message = format('no metric %s', v_unknown);
   end if;
 
-  -- Definitions are kept from breaking a ratio as they are written, but for changes of the standard catalogue.
-  select f.fault into v_fault from app.ratio_faults(v_org_id) f where f.fault is not null and f.key = any (p_metrics) limit 1;
+  -- Definitions are kept from breaking a derived metric as they are written, but for changes of the standard catalogue.
+  select f.fault into v_fault from app.definition_faults(v_org_id) f where f.key = any (p_metrics) limit 1;
   if v_fault is not null then
     raise exception using errcode = 'TH006', message = v_fault;
   end if;

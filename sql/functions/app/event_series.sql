@@ -54,7 +54,7 @@ begin
           when i.store_id is null and i.external_id is null then 'store_required'
           when s.id is null then 'unknown_store'
           when d.key is null then 'unknown_metric'
-          when d.aggregation_method = 'ratio' then 'derived_metric'
+          when d.aggregation_method in ('ratio', 'formula') then 'derived_metric'
         end as code
       from identified i
       left join lateral (

@@ -10,7 +10,7 @@ begin
     when 'store_required' then 'A store is needed: the credential is not tied to one.'
     when 'unknown_store' then 'There is no such store in the organization.'
     when 'unknown_metric' then 'There is no such metric: GET /v1/metrics lists those there are.'
-    when 'derived_metric' then 'The metric is a ratio of others and has no events: send those of its two sides.'
+    when 'derived_metric' then 'The metric is made of others and has no events: send those of the metrics it stands on.'
     when 'out_of_range' then
       '`recorded_at` must be after 1970, at most a day ahead, and not so old that its month is closed.'
   end;
