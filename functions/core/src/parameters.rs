@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 /// The longest value, bytes.
-const MAX_VALUE_BYTES: usize = 512;
+const MAX_VALUE_BYTES: usize = 8 * 1024;
 
 /// The parameters of a request, each of them one that the route knows, and given once: what is misspelt would otherwise do
 /// silently what nobody meant.

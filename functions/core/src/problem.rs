@@ -67,6 +67,8 @@ kinds! {
     UnknownOrganization = 404, "unknown-organization", "There is no such organization";
     /// There is no such store, or it is somebody else's.
     UnknownStore = 404, "unknown-store", "There is no such store";
+    /// There is no such workspace, or it is somebody else's.
+    UnknownWorkspace = 404, "unknown-workspace", "There is no such workspace";
     /// There is no such API key in the organization.
     UnknownApiKey = 404, "unknown-api-key", "There is no such API key";
     /// There is no definition of this key that the organization could use.
@@ -95,6 +97,8 @@ kinds! {
     InvalidQuery = 422, "invalid-query", "The query cannot be answered";
     /// The batch needs more new months than one request may make.
     TooManyMonths = 422, "too-many-months", "The batch covers too many new months";
+    /// Money of a day cannot be converted.
+    MissingExchangeRate = 422, "missing-exchange-rate", "An exchange rate is missing";
     /// There is no such metric.
     UnknownMetric = 422, "unknown-metric", "There is no such metric";
     /// There is no such time zone.

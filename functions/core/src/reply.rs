@@ -1,9 +1,15 @@
 //! What a handler answers, before it is a response.
 
 use crate::problem::{Kind, Problem};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Of the hash that an entity tag is made from: enough that no two bodies have the same.
+const TAG_BYTES: usize = 18;
 
 /// A status, headers and a whole body.
 #[derive(Debug)]
@@ -26,6 +32,27 @@ impl Reply {
     /// 200 with a body that is JSON already.
     pub fn json_text(body: String) -> Self {
         Self::new(StatusCode::OK, "application/json", body.into_bytes())
+    }
+
+    /// 200 with a body of comma-separated values, the first row of which is a header (RFC 4180).
+    pub fn csv(body: Vec<u8>) -> Self {
+        Self::new(StatusCode::OK, "text/csv; charset=utf-8; header=present", body)
+    }
+
+    /// Lets the client keep the body as long as it asks each time whether it is the same still, and answers that without it: 304
+    /// (RFC 9110, 13.1.2). The tag is made from the body, so it changes exactly when that does.
+    pub fn revalidated(mut self, request: &HeaderMap) -> Self {
+        let digest = Sha256::digest(&self.body);
+        let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(digest.get(..TAG_BYTES).unwrap_or_default()));
+        if is_named(request, &tag) {
+            self.status = StatusCode::NOT_MODIFIED;
+            self.body = Bytes::new();
+            self.headers.remove(header::CONTENT_TYPE);
+        }
+        self.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        self.headers.insert(header::VARY, HeaderValue::from_static("authorization, accept"));
+        self.headers.extend(HeaderValue::try_from(tag).map(|tag| (header::ETAG, tag)));
+        self
     }
 
     /// 201 with a JSON body.
@@ -68,6 +95,15 @@ impl Reply {
     }
 }
 
+/// Whether `If-None-Match` names a tag, weak or not.
+fn is_named(request: &HeaderMap, tag: &str) -> bool {
+    let named = request.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    named
+        .flat_map(|text| text.split(','))
+        .map(str::trim)
+        .any(|one| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +127,28 @@ mod tests {
             (failure.status, &failure.headers[header::RETRY_AFTER]),
             (StatusCode::TOO_MANY_REQUESTS, &"41".parse().unwrap())
         );
+    }
+
+    #[test]
+    fn what_the_client_has_is_not_sent_again() {
+        let asked = |tags: &[&str]| {
+            let request = tags.iter().map(|tags| (header::IF_NONE_MATCH, tags.parse().unwrap())).collect();
+            Reply::json_text("{}".to_owned()).revalidated(&request)
+        };
+        let first = asked(&[]);
+        assert_eq!(
+            (first.status, &first.headers[header::CACHE_CONTROL]),
+            (StatusCode::OK, &"private, no-cache".parse().unwrap())
+        );
+        let tag = first.headers[header::ETAG].to_str().unwrap();
+        for tags in [tag, &format!("W/{tag}"), &format!("\"x\", {tag}"), "*"] {
+            let again = asked(&["\"y\"", tags]);
+            assert_eq!((again.status, again.body.len()), (StatusCode::NOT_MODIFIED, 0), "{tags}");
+            assert_eq!(again.headers[header::ETAG], tag);
+            assert!(!again.headers.contains_key(header::CONTENT_TYPE));
+        }
+        assert_eq!(asked(&["\"y\""]).status, StatusCode::OK);
+        assert_ne!(Reply::json_text("[]".to_owned()).revalidated(&HeaderMap::new()).headers[header::ETAG], tag);
     }
 
     #[test]

@@ -44,6 +44,8 @@ const RULES: &[Rule] = &[
     rule("TH023", Kind::InvalidDefinition),
     rule("TH024", Kind::DefinitionInUse),
     rule("TH025", Kind::UnknownDefinition),
+    rule("TH030", Kind::UnknownWorkspace),
+    rule("TH031", Kind::MissingExchangeRate),
     rule("57014", Kind::DatabaseSlow),        // statement_timeout
     rule("55P03", Kind::DatabaseSlow),        // lock_timeout
     rule("25P03", Kind::DatabaseSlow),        // idle_in_transaction_session_timeout

@@ -1,4 +1,4 @@
-//! `POST /v1/query` asks for series of metrics, `GET /v1/metrics` for what can be asked for.
+//! `/v1/query` asks for series of metrics, `GET /v1/metrics` for what can be asked for.
 //!
 //! Called with `Authorization: Bearer` an access token or an API key (`metrics:read`). Runs `api.query_metrics` and
 //! `api.list_metrics`.
@@ -14,9 +14,12 @@ use spin_sdk::http_service;
 use tally_core::door::http::{Incoming, Outgoing, serve};
 use tally_core::door::{authority, postgres};
 use tally_core::problem::{Kind, Problem};
-use tally_core::query::{MAX_BODY_BYTES, Query};
+use tally_core::query::{Format, MAX_BODY_BYTES, Questions};
 use tally_core::reply::Reply;
 use tally_core::statements;
+
+/// A query reads only, whichever way it comes; in a URL it is one that fits there.
+const QUERY_METHODS: [Method; 2] = [Method::GET, Method::POST];
 
 #[http_service]
 async fn handle(request: Request) -> Outgoing {
@@ -39,22 +42,21 @@ async fn list(request: &mut Incoming) -> Result<Reply, Problem> {
 }
 
 async fn query(request: &mut Incoming) -> Result<Reply, Problem> {
-    request.require_method(&Method::POST)?;
+    let format = Format::of(request.headers());
+    if !QUERY_METHODS.contains(request.method()) {
+        return Err(Problem::method_not_allowed(&QUERY_METHODS));
+    }
     let authority = authority(request.headers()).await?;
-    request.require_json()?;
-    let body = request.read(MAX_BODY_BYTES).await?;
-    let query = Query::read(&body)?;
+    let questions = if request.method() == Method::GET {
+        Questions::of(request.query())?
+    } else {
+        request.require_json()?;
+        Questions::read(&request.read(MAX_BODY_BYTES).await?)?
+    };
+    format.check(&questions)?;
 
-    let parameters = vec![
-        authority.into_json().into(),
-        query.metric_keys().into(),
-        query.store_ids().into(),
-        query.from.clone().into(),
-        query.to.clone().into(),
-        query.granularity.name().to_owned().into(),
-        query.timezone.clone().into(),
-        query.totals.into(),
-    ];
+    let parameters = vec![authority.into_json().into(), questions.asked()?.into()];
     let found = postgres::LONG.call(statements::QUERY_METRICS, parameters).await?;
-    Reply::json(&query.answer(statements::read_answer(&found)?))
+    let answers = questions.answers(statements::read_answer(&found)?);
+    Ok(format.reply(&answers)?.revalidated(request.headers()))
 }

@@ -1,106 +1,80 @@
--- POST /v1/query: series of metrics, every bucket filled.
+-- POST /v1/query: answers to queries, all from one state of the data.
 --
---   p_metrics      keys, answered in this order
---   p_stores       store ids; null for every store the caller may see
---   p_from, p_to   end-exclusive; a local time in the zone ('2026-10-01T00:00:00') or an instant ('2026-10-01T04:00:00Z'),
---                  on a quarter hour
---   p_granularity  none, day, week (from Monday), month, quarter, year
+--   p_queries   a JSON array of queries of good form, each with every field; see Query in functions/core
 --
--- Answers {"series": [{"metric", "unit", "currency", "group", "points": [{"start", "value"}], "total"}]}; currencies are
--- split, never added. Sums and counts of an empty bucket are 0, averages, extremes and levels null. A ratio is divided after
--- both of its sides are aggregated, in each bucket and in the total anew.
+-- Answers [{"series": [{"metric", "unit", "currency", "group", "other", "points": [{"start", "value"}], "total", "comparison":
+-- {"points": [{"start", "value", "difference", "change"}], "total", "difference", "change"}}], "meta": {"source", "compared"},
+-- "next_after"}], an element for each query; next_after is what the next page is asked for with, or null.
 --
--- At most 11,000 buckets, and 50,000 points over all series; a metric may be asked for once.
+-- All queries go through each step together, so that several cost little more than one: what they ask is read, what it takes is
+-- added up from rollups and events, groups are chosen, values are worked out, buckets are filled.
 --
 -- Errors: TH001, TH002 from app.assume_authority; TH003 not allowed to read; TH004 unknown store; TH005 unknown metric;
--- TH006 out of range, or a ratio that cannot be answered; TH007 unknown time zone.
+-- TH006 out of range, or what makes no sense; TH007 unknown time zone; TH030 unknown workspace; TH031 a rate is missing. Where
+-- there are several queries, a message begins with the one that it is about.
 
 set role tally_owner;
 
-create or replace function api.query_metrics(
-  p_authority text,
-  p_metrics text[],
-  p_stores text[],
-  p_from text,
-  p_to text,
-  p_granularity text,
-  p_zone text,
-  p_totals boolean
-) returns text
+create or replace function api.query_metrics(p_authority text, p_queries text) returns text
   language plpgsql volatile set search_path = ''
 as $$
 declare
-  c_max_buckets constant integer := 11000;
-  v_org_id uuid;
-  v_from timestamptz;
-  v_to timestamptz;
-  v_first timestamp;
-  v_step interval;
-  v_stores uuid[];
-  v_unknown text;
-  v_fault text;
+  c_max_atoms constant integer := 200000;
+  v_asked record;
+  v_questions app.question[];
+  v_atoms app.atom[];
+  v_amounts app.amount[];
+  v_factors app.factor[] := '{}';
+  v_groups app.question_group[];
+  v_series app.series[];
 begin
   perform app.assume_authority(p_authority);
   if not app.may_read_metrics() then
     raise exception using errcode = 'TH003', message = 'the role may not read metrics';
   end if;
-  v_org_id := app.org_id();
 
-  if not exists (select from app.time_zones where name = p_zone) then
-    raise exception using errcode = 'TH007', message = format('unknown time zone %s', p_zone);
-  end if;
-  v_from := app.local_instant(p_from, p_zone);
-  v_to := app.local_instant(p_to, p_zone);
-  if v_from >= v_to then
-    raise exception using errcode = 'TH006', message = 'from must be before to';
+  v_asked := app.read_questions(p_queries::jsonb);
+  v_questions := v_asked.p_questions;
+  if exists (select from unnest(v_questions) as q where q.currency is not null) then
+    v_factors := app.question_factors(v_questions, v_asked.p_ranges);
   end if;
 
-  select array_agg(s.id) into v_stores
-  from public.stores s
-  where s.org_id = v_org_id and (p_stores is null or s.id = any (p_stores::uuid[]));
-  if p_stores is not null then
-    select u.id into v_unknown from unnest(p_stores) as u(id) where not u.id::uuid = any (coalesce(v_stores, '{}')) limit 1;
-    if v_unknown is not null then
-      raise exception using errcode = 'TH004', message = format('no store %s', v_unknown);
+  v_atoms := app.rollup_atoms(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors);
+  if exists (select from unnest(v_asked.p_parts) as p where p.is_from_events) then
+    v_atoms := v_atoms || app.event_atoms(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors);
+  end if;
+  if cardinality(v_atoms) > c_max_atoms then
+    raise exception using errcode = 'TH006', message = format(
+      'more than %s combinations of groups and buckets; ask for longer buckets, a shorter time or other dimensions', c_max_atoms
+    );
+  end if;
+  v_amounts := app.amounts(v_atoms);
+  if exists (select from unnest(v_asked.p_parts) as p where p.method in ('distinct', 'percentile')) then
+    v_amounts := v_amounts || app.event_amounts(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors);
+  end if;
+
+  if cardinality(v_factors) > 0 then
+    perform app.check_rates(v_questions, v_amounts);
+  end if;
+  v_groups := app.question_groups(v_questions, v_asked.p_metrics, v_asked.p_parts, v_amounts);
+  if exists (select from unnest(v_questions) as q where q.group_by <> '{}') then
+    v_amounts := app.merge_amounts(v_asked.p_parts, v_amounts, v_groups);
+    if exists (select from unnest(v_questions) as q where q.has_other)
+      and exists (select from unnest(v_asked.p_parts) as p where p.method in ('distinct', 'percentile')) then
+      v_amounts := v_amounts
+        || app.event_amounts(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors, v_groups);
     end if;
   end if;
 
-  select u.key into v_unknown
-  from unnest(p_metrics) as u(key)
-  where not exists (select from app.metrics m where m.key = u.key)
-  limit 1;
-  if v_unknown is not null then
-    raise exception using errcode = 'TH005', message = format('no metric %s', v_unknown);
-  end if;
-
-  -- Definitions are kept from breaking a derived metric as they are written, but for changes of the standard catalogue.
-  select f.fault into v_fault from app.definition_faults(v_org_id) f where f.key = any (p_metrics) limit 1;
-  if v_fault is not null then
-    raise exception using errcode = 'TH006', message = v_fault;
-  end if;
-
-  if (select count(distinct u.key) from unnest(p_metrics) as u(key)) <> cardinality(p_metrics) then
-    raise exception using errcode = 'TH006', message = 'a metric is asked for twice';
-  end if;
-
-  v_step := case p_granularity
-    when 'none' then null when 'quarter' then interval '3 months' else ('1 ' || p_granularity)::interval
-  end;
-  v_first := case
-    when v_step is null then v_from at time zone p_zone
-    else date_trunc(p_granularity, v_from at time zone p_zone)
-  end;
-  if v_step is not null and (v_to at time zone p_zone) > v_first + v_step * c_max_buckets then
-    raise exception using errcode = 'TH006', message = format('more than %s buckets', c_max_buckets);
-  end if;
-
-  return jsonb_build_object('series', app.metric_series(
-    v_org_id, p_metrics, coalesce(v_stores, '{}'), v_from, v_to, p_granularity, v_first, v_step, p_zone, p_totals
-  ))::text;
+  v_series := app.question_series(v_asked.p_metrics, v_asked.p_parts, v_amounts, v_groups);
+  return app.question_results(
+    v_questions, v_asked.p_ranges, v_asked.p_metrics, v_asked.p_parts, v_groups, v_series,
+    app.question_cells(v_asked.p_metrics, v_asked.p_parts, v_amounts, v_series)
+  )::text;
 end
 $$;
 
-comment on function api.query_metrics(text, text[], text[], text, text, text, text, boolean) is 'POST /v1/query';
-grant execute on function api.query_metrics(text, text[], text[], text, text, text, text, boolean) to tally_query;
+comment on function api.query_metrics(text, text) is 'POST /v1/query';
+grant execute on function api.query_metrics(text, text) to tally_query;
 
 reset role;

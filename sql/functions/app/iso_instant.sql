@@ -3,12 +3,16 @@
 set role tally_owner;
 
 create or replace function app.iso_instant(p_instant timestamptz, p_zone text) returns text
-  language sql stable parallel safe set search_path = ''
+  language plpgsql stable parallel safe set search_path = ''
 as $$
-  select to_char(p_instant at time zone p_zone, 'YYYY-MM-DD"T"HH24:MI:SS')
-    || case when off < interval '0' then '-' else '+' end
-    || to_char(greatest(off, -off), 'HH24:MI')
-  from (select (p_instant at time zone p_zone) - (p_instant at time zone 'UTC')) as o(off)
+declare
+  v_offset constant interval := app.utc_offset(p_instant, p_zone);
+begin
+  return to_char(p_instant at time zone p_zone, 'YYYY-MM-DD"T"HH24:MI:SS') || case
+    when v_offset < interval '0' then to_char(-v_offset, '-HH24:MI')
+    else to_char(v_offset, '+HH24:MI')
+  end;
+end
 $$;
 
 comment on function app.iso_instant(timestamptz, text) is 'An instant in local time with its offset';

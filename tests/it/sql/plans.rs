@@ -107,7 +107,12 @@ const CASES: [Case; 16] = [
     Case {
         function: "query_metrics",
         role: "tally_query",
-        call: "api.query_metrics(:'authority', '{orders}', array[:'store'], :'month', :'next_month', 'day', 'UTC', true)",
+        call: "api.query_metrics(:'authority', jsonb_build_array(jsonb_build_object(
+            'metrics', array['orders'], 'stores', array[:'store'], 'workspace', null, 'from', :'month', 'to', :'next_month',
+            'granularity', 'day', 'week_start', 0, 'timezone', 'UTC', 'currency', null, 'group_by', '{}'::text[],
+            'filter', null, 'filter_dimensions', '{}'::text[], 'fill', 'zero', 'cumulative', false, 'totals', true,
+            'compare', null, 'top', null, 'order_by', null, 'limit', null, 'after', null
+        ))::text)",
         index: "metric_rollups_pkey",
     },
     Case {

@@ -13,4 +13,6 @@ mod pages;
 mod plans;
 mod quarantine;
 mod query;
+mod query_forms;
+mod query_groups;
 mod tokens;

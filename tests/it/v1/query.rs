@@ -205,8 +205,10 @@ async fn the_answer_repeats_the_question_as_it_was_understood() {
     assert_eq!(
         answer["query"],
         json!({
-            "metrics": ["orders"], "stores": null, "from": "2026-10-01T00:00:00", "to": "2026-11-01T00:00:00",
-            "granularity": "day", "timezone": "UTC", "fill": "zero", "totals": false,
+            "metrics": ["orders"], "stores": null, "workspace": null, "from": "2026-10-01T00:00:00",
+            "to": "2026-11-01T00:00:00", "granularity": "day", "week_start": null, "timezone": "UTC", "currency": null,
+            "group_by": [], "filter": null, "top": null, "order_by": null, "limit": null, "cursor": null,
+            "fill": "zero", "cumulative": false, "totals": false, "compare": null,
         })
     );
     assert!(answer["series"][0].get("total").is_none());
@@ -244,7 +246,7 @@ async fn what_cannot_be_answered_is_told() {
     let request =
         bundle.client.post(bundle.url("/v1/query")).bearer_auth(&acme.token).header("content-type", "application/json");
     ask(request.try_clone().unwrap().body("{")).await.problem(400, "malformed-body");
-    ask(request.body(" ".repeat(65 * 1024))).await.problem(413, "body-too-large");
+    ask(request.body(" ".repeat(257 * 1024))).await.problem(413, "body-too-large");
 }
 
 #[tokio::test]

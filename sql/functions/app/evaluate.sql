@@ -1,0 +1,41 @@
+-- The value of a ratio or a formula.
+--
+--   p_program   reverse Polish notation: numbers, the positions of parts as #1, + - * / and ~ for minus
+--   p_values    the values of the parts, null where there is none
+--
+-- Exact but for divisions, which are rounded to 12 places; over zero there is none.
+
+set role tally_owner;
+
+create or replace function app.evaluate(p_program text[], p_values numeric[]) returns numeric
+  language plpgsql immutable parallel safe set search_path = ''
+as $$
+declare
+  v_stack numeric[] := '{}';
+  v_top integer := 0;
+  v_token text;
+begin
+  foreach v_token in array p_program loop
+    if v_token = '~' then
+      v_stack[v_top] := -v_stack[v_top];
+    elsif v_token in ('+', '-', '*', '/') then
+      v_top := v_top - 1;
+      v_stack[v_top] := case v_token
+        when '+' then v_stack[v_top] + v_stack[v_top + 1]
+        when '-' then v_stack[v_top] - v_stack[v_top + 1]
+        when '*' then v_stack[v_top] * v_stack[v_top + 1]
+        else round(v_stack[v_top] / nullif(v_stack[v_top + 1], 0), 12)
+      end;
+    else
+      v_top := v_top + 1;
+      v_stack[v_top] := case when v_token like '#%' then p_values[substr(v_token, 2)::integer] else v_token::numeric end;
+    end if;
+  end loop;
+  return v_stack[1];
+end
+$$;
+
+comment on function app.evaluate(text[], numeric[]) is 'The value of a ratio or a formula';
+grant execute on function app.evaluate(text[], numeric[]) to tally_query;
+
+reset role;

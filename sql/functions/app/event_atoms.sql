@@ -1,0 +1,101 @@
+-- What the parts of queries have in each bucket and group, from events. Different values and percentiles are not to be put together
+-- from buckets: see app.event_amounts.
+--
+-- Planned anew each time, with the range as constants: else it would lock every partition there is.
+
+set role tally_owner;
+
+create or replace function app.event_atoms(
+  p_questions app.question[], p_ranges app.question_range[], p_parts app.question_part[], p_factors app.factor[]
+) returns app.atom[]
+  language plpgsql stable set search_path = '' set plan_cache_mode = 'force_custom_plan' 
+  set enable_nestloop = off set enable_sort = off set enable_mergejoin = off set jit = off
+as $$
+declare
+  v_org_id constant uuid := app.org_id();
+  v_from constant timestamptz := (select min(r.starts_at) from unnest(p_ranges) as r);
+  v_to constant timestamptz := (select max(r.ends_at) from unnest(p_ranges) as r);
+begin
+  return array(
+    with question as materialized (
+      select q.* from unnest(p_questions) as q
+    ),
+    range as materialized (
+      select r.*, q.timezone as zone from unnest(p_ranges) as r join question q on q.number = r.question
+    ),
+    factor as materialized (
+      select f.* from unnest(p_factors) as f
+    ),
+    stretch as materialized (
+      select
+        p.question, p.number as part, p.key, p.method = 'last' as is_level, p.dimensions as declared, s.id as store_id, s.timezone,
+        r.range, r.starts_at, r.ends_at, q.filter, q.group_by,
+        case when p.is_money then q.currency end as target
+      from unnest(p_parts) as p
+      join question q on q.number = p.question
+      join range r on r.question = p.question
+      cross join lateral unnest(q.stores) as u(id)
+      join public.stores s on s.org_id = v_org_id and s.id = u.id
+      where p.is_from_events and p.method not in ('distinct', 'percentile')
+    ),
+    found as (
+      select
+        t.question, t.range, t.part, coalesce(x.target, e.currency, '') as currency,
+        case cardinality(t.group_by)
+          when 0 then '[]'::jsonb
+          when 1 then jsonb_build_array(k.first)
+          when 2 then jsonb_build_array(k.first, k.second)
+          else jsonb_build_array(k.first, k.second, k.third)
+        end as group_key,
+        case when t.is_level then jsonb_build_array(t.store_id, (
+          select jsonb_object_agg(d.name, e.dimensions -> d.name) from unnest(t.declared) as d(name) where e.dimensions ? d.name
+        )) end as level_key,
+        e.recorded_at as at, 1 as count, v.value as sum, v.value as min, v.value as max,
+        case when t.is_level then array[extract(epoch from e.recorded_at), v.value] end as latest,
+        case when v.value is null then x.day || ' ' || e.currency end as missing_rate
+      from stretch t
+      cross join lateral (
+        select e.*
+        from public.metric_events e
+        where e.org_id = v_org_id and e.store_id = t.store_id and e.metric_key = t.key
+          and e.recorded_at >= v_from and e.recorded_at < v_to
+          and e.recorded_at >= t.starts_at and e.recorded_at < t.ends_at
+        offset 0
+      ) as e
+      cross join lateral (
+        select
+          case t.group_by[1] when 'store' then to_jsonb(t.store_id) else e.dimensions -> t.group_by[1] end as first,
+          case t.group_by[2] when 'store' then to_jsonb(t.store_id) else e.dimensions -> t.group_by[2] end as second,
+          case t.group_by[3] when 'store' then to_jsonb(t.store_id) else e.dimensions -> t.group_by[3] end as third
+      ) as k
+      cross join lateral (
+        select
+          case when e.currency is not null then t.target end as target,
+          case when e.currency is not null and t.target is not null then (e.recorded_at at time zone t.timezone)::date end as day
+      ) as x
+      left join factor f on f.question = t.question and f.currency = e.currency and f.day = x.day
+      cross join lateral (select case when x.target is null then e.value else e.value * f.factor end as value) as v
+      where t.filter is null or e.dimensions @@ t.filter
+    )
+    select row(
+      f.question, f.range, f.part, f.currency, f.group_key, b.number, f.level_key,
+      sum(f.count), sum(f.sum), min(f.min), max(f.max), max(f.latest), min(f.missing_rate)
+    )::app.atom
+    from found f
+    join range g on g.question = f.question and g.range = f.range
+    -- What lies before the first local date, since the clock was put back over midnight, is in the first bucket.
+    cross join lateral (
+      select case
+        when g.is_by_date then greatest(width_bucket(f.at at time zone g.zone, g.dates), 1)
+        else width_bucket(f.at, g.starts)
+      end as number
+    ) as b
+    group by f.question, f.range, f.part, f.currency, f.group_key, b.number, f.level_key
+  );
+end
+$$;
+
+comment on function app.event_atoms(app.question[], app.question_range[], app.question_part[], app.factor[]) is 'What the parts of queries have in each bucket and group, from events';
+grant execute on function app.event_atoms(app.question[], app.question_range[], app.question_part[], app.factor[]) to tally_query;
+
+reset role;

@@ -1,0 +1,49 @@
+-- The totals that groups are ranked by, of the metrics that queries name for it.
+--
+-- Errors: TH006 they are money of several currencies.
+
+set role tally_owner;
+
+create or replace function app.group_totals(
+  p_questions app.question[],
+  p_metrics app.question_metric[],
+  p_parts app.question_part[],
+  p_amounts app.amount[],
+  p_groups app.question_group[]
+) returns app.cell[]
+  language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' set enable_nestloop = off set enable_sort = off set jit = off
+as $$
+declare
+  v_metrics constant app.question_metric[] := array(
+    select m
+    from unnest(p_metrics) as m
+    join unnest(p_questions) as q on q.number = m.question and m.key in (q.ranked_by, q.ordered_by)
+  );
+  v_amounts constant app.amount[] := array(select a from unnest(p_amounts) as a where a.range = 0 and a.bucket = 0);
+  v_series app.series[];
+  v_several record;
+begin
+  if cardinality(v_metrics) = 0 then
+    return '{}';
+  end if;
+  v_series := app.question_series(v_metrics, p_parts, v_amounts, p_groups);
+  select q.label, m.key into v_several
+  from unnest(v_series) as s
+  join unnest(v_metrics) as m on m.question = s.question and m.position = s.metric
+  join unnest(p_questions) as q on q.number = s.question
+  group by q.number, q.label, m.key
+  having count(distinct s.currency) filter (where s.currency <> '') > 1
+  limit 1;
+  if v_several.key is not null then
+    raise exception using errcode = 'TH006', message = format(
+      '%sgroups cannot be ranked by %s, which is in several currencies; ask for a currency', v_several.label, v_several.key
+    );
+  end if;
+  return app.question_cells(v_metrics, p_parts, v_amounts, v_series);
+end
+$$;
+
+comment on function app.group_totals(app.question[], app.question_metric[], app.question_part[], app.amount[], app.question_group[]) is 'The totals that groups are ranked by';
+grant execute on function app.group_totals(app.question[], app.question_metric[], app.question_part[], app.amount[], app.question_group[]) to tally_query;
+
+reset role;

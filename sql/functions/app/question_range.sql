@@ -1,0 +1,76 @@
+-- The buckets of a range.
+--
+-- An hour or a quarter hour begins whenever the local clock shows a full one or is changed, so it is told by instants. A day
+-- or longer is told by the local date: where a clock was put back over midnight, a day has two stretches.
+--
+-- Places count the buckets by the local clock, and repeats those of one place, so that a range can be compared with another.
+--
+-- Errors: TH006 too long, or more than 11,000 buckets.
+
+set role tally_owner;
+
+create or replace function app.question_range(
+  p_question app.question, p_range integer, p_from timestamptz, p_to timestamptz
+) returns app.question_range
+  language plpgsql stable set search_path = ''
+as $$
+declare
+  c_max_buckets constant integer := 11000;
+  c_max_years constant interval := interval '100 years';
+  c_lengths constant jsonb := '{"15m": "15 minutes", "hour": "1 hour", "day": "1 day", "week": "7 days", "month": "1 month", "quarter": "3 months", "year": "1 year"}';
+  v_length constant interval := (c_lengths ->> p_question.granularity)::interval;
+  v_zone constant text := p_question.timezone;
+  v_range app.question_range;
+  v_faults record;
+begin
+  v_range.question := p_question.number;
+  v_range.range := p_range;
+  v_range.starts_at := p_from;
+  v_range.ends_at := p_to;
+  v_range.is_by_date := p_question.granularity not in ('none', '15m', 'hour');
+  if p_question.granularity <> 'none' and p_to > p_from + least(v_length * (c_max_buckets + 1), c_max_years) then
+    raise exception using errcode = 'TH006', message = format(
+      'the range is longer than %s buckets or 100 years; ask for a shorter one or longer buckets', c_max_buckets
+    );
+  end if;
+  v_faults := app.zone_faults(p_from, p_to, v_zone);
+  v_range.is_uneven := v_faults.is_uneven;
+  v_range.has_whole_days := p_question.granularity not in ('15m', 'hour') and not v_faults.repeats_a_day
+    and p_from = app.day_start((p_from at time zone v_zone)::date, v_zone)
+    and p_to = app.day_start((p_to at time zone v_zone)::date, v_zone);
+
+  if p_question.granularity = 'none' then
+    v_range.starts := array[p_from];
+    v_range.places := '{1}';
+    v_range.repeats := '{1}';
+  elsif v_range.is_by_date then
+    select array_agg(b.start order by b.date), array_agg(b.date order by b.date), array_agg(b.place order by b.date)
+    into v_range.starts, v_range.dates, v_range.places
+    from app.date_buckets(p_from, p_to, p_question.granularity, v_length, p_question.week_start, v_zone) as b;
+    v_range.repeats := array_fill(1, array[cardinality(v_range.starts)]);
+  else
+    select array_agg(b.start order by b.start), array_agg(b.place order by b.start), array_agg(b.repeat order by b.start)
+    into v_range.starts, v_range.places, v_range.repeats
+    from app.clock_buckets(p_from, p_to, v_length, v_zone) as b;
+  end if;
+  if cardinality(v_range.starts) > c_max_buckets then
+    raise exception using errcode = 'TH006', message = format('more than %s buckets', c_max_buckets);
+  end if;
+
+  v_range.labels := array(
+    select to_char(s.start at time zone v_zone, 'YYYY-MM-DD"T"HH24:MI:SS') || case
+      when o.utc_offset < interval '0' then to_char(-o.utc_offset, '-HH24:MI')
+      else to_char(o.utc_offset, '+HH24:MI')
+    end
+    from unnest(v_range.starts) with ordinality as s(start, position)
+    cross join lateral (select (s.start at time zone v_zone) - (s.start at time zone 'UTC') as utc_offset) as o
+    order by s.position
+  );
+  return v_range;
+end
+$$;
+
+comment on function app.question_range(app.question, integer, timestamptz, timestamptz) is 'The buckets of a range';
+grant execute on function app.question_range(app.question, integer, timestamptz, timestamptz) to tally_query;
+
+reset role;

@@ -1,0 +1,189 @@
+-- The answers to queries: every bucket of every series, filled as asked for, with totals and comparisons.
+--
+-- Points are compared by their place by the local clock: the third day with the third day.
+--
+-- Errors: TH006 from app.may_answer.
+
+set role tally_owner;
+
+create or replace function app.question_results(
+  p_questions app.question[],
+  p_ranges app.question_range[],
+  p_metrics app.question_metric[],
+  p_parts app.question_part[],
+  p_groups app.question_group[],
+  p_series app.series[],
+  p_cells app.cell[]
+) returns json
+  language plpgsql stable set search_path = ''
+  set plan_cache_mode = 'force_generic_plan' set enable_nestloop = off set jit = off
+as $$
+begin
+  perform app.may_answer((
+    select sum(cardinality(r.starts)) from unnest(p_ranges) as r join unnest(p_series) as s on s.question = r.question
+  ));
+
+  return (
+    with question as materialized (
+      select q.* from unnest(p_questions) as q
+    ),
+    metric as materialized (
+      select m.question, m.position, m.key, m.unit, 
+        case
+          when q.fill <> 'zero' then null
+          when m.program = '{#1}' then m.empty_parts[1]
+          else app.evaluate(m.program, m.empty_parts)
+        end as empty
+      from unnest(p_metrics) as m
+      join question q on q.number = m.question
+    ),
+    series as materialized (
+      select
+        row_number() over (order by s.question, s.metric, g.rank, g.group_key, s.currency collate "C") as number,
+        s.question, s.metric, s.group_key, s.currency, m.key, m.unit, case when not s.is_void then m.empty end as empty, q.fill,
+        q.is_cumulative, q.has_totals, q.is_compared, q.group_by, q.currency is not null as is_trimmed
+      from unnest(p_series) as s
+      join metric m on m.question = s.question and m.position = s.metric
+      join question q on q.number = s.question
+      join unnest(p_groups) as g on g.question = s.question and g.group_key = s.group_key
+    ),
+    cell as materialized (
+      select s.number, c.range, c.bucket, case when s.is_trimmed then trim_scale(c.value) else c.value end as value
+      from unnest(p_cells) as c
+      join series s
+        on s.question = c.question and s.metric = c.metric and s.group_key = c.group_key and s.currency = c.currency
+    ),
+    bucket as materialized (
+      select r.question, r.range, b.number::integer as number, b.label, b.place, b.repeat
+      from unnest(p_ranges) as r
+      cross join lateral unnest(r.labels, r.places, r.repeats) with ordinality as b(label, place, repeat, number)
+    ),
+    placed as (
+      select
+        s.number as series, s.fill, s.is_cumulative, b.range, b.number, b.label, b.place, b.repeat,
+        c.number is not null as has_cell, case when c.number is not null then c.value else s.empty end as value
+      from series s
+      join bucket b on b.question = s.question
+      left join cell c on c.number = s.number and c.range = b.range and c.bucket = b.number
+    ),
+    -- Empty buckets go with the last one before them that is not.
+    stretched as (
+      select p.*, count(*) filter (where p.has_cell) over (partition by p.series, p.range order by p.number) as stretch
+      from placed p
+      where p.fill = 'previous'
+    ),
+    filled as (
+      select p.series, p.is_cumulative, p.range, p.number, p.label, p.place, p.repeat, p.value
+      from placed p
+      where p.fill <> 'previous'
+      union all
+      select
+        s.series, s.is_cumulative, s.range, s.number, s.label, s.place, s.repeat,
+        first_value(s.value) over (partition by s.series, s.range, s.stretch order by s.number)
+      from stretched s
+    ),
+    point as materialized (
+      select f.series, f.range, f.number, f.label, f.place, f.repeat, f.value from filled f where not f.is_cumulative
+      union all
+      select
+        f.series, f.range, f.number, f.label, f.place, f.repeat,
+        sum(coalesce(f.value, 0)) over (partition by f.series, f.range order by f.number)
+      from filled f
+      where f.is_cumulative
+    ),
+    -- Labels and decimals need no escapes, and so are put together faster than by functions for JSON.
+    main as (
+      select
+        p.series,
+        string_agg(
+          '{"start": "' || p.label || '", "value": ' || coalesce('"' || p.value || '"', 'null') || '}', ', ' order by p.number
+        ) as points
+      from point p
+      where p.range = 0
+      group by p.series
+    ),
+    compared as (
+      select
+        p.series,
+        json_agg(
+          json_build_object(
+            'index', m.number - 1, 'start', p.label, 'value', p.value::text,
+            'difference', (m.value - p.value)::text,
+            'change', trim_scale(round((m.value - p.value) / nullif(abs(p.value), 0), 12))::text
+          ) order by p.number
+        ) as points
+      from point p
+      left join point m on m.series = p.series and m.range = 0 and m.place = p.place and m.repeat = p.repeat
+      where p.range = 1
+      group by p.series
+    ),
+    total as (
+      select
+        s.number, t.main::text as main, t.compared::text as compared, (t.main - t.compared)::text as difference,
+        trim_scale(round((t.main - t.compared) / nullif(abs(t.compared), 0), 12))::text as change
+      from series s
+      left join cell m on m.number = s.number and m.range = 0 and m.bucket = 0
+      left join cell c on c.number = s.number and c.range = 1 and c.bucket = 0
+      cross join lateral (
+        select
+          case when m.number is not null then m.value else s.empty end as main,
+          case when c.number is not null then c.value else s.empty end as compared
+      ) as t
+    ),
+    answer as (
+      select
+        s.question, s.number,
+        json_build_object(
+          'metric', s.key, 'unit', s.unit, 'currency', nullif(s.currency, ''),
+          'group', (
+            select coalesce(json_object_agg(n.name, s.group_key -> (n.place::integer - 1)), '{}')
+            from unnest(s.group_by) with ordinality as n(name, place)
+            where s.group_key <> 'null'
+          )
+        )::text as head,
+        s.group_key = 'null' as is_other,
+        m.points, t.main as total, s.has_totals or s.is_compared as has_total, s.is_compared,
+        case when s.is_compared then json_build_object(
+          'points', c.points, 'total', t.compared, 'difference', t.difference, 'change', t.change
+        ) end as comparison
+      from series s
+      join main m on m.series = s.number
+      join total t on t.number = s.number
+      left join compared c on c.series = s.number
+    ),
+    answered as (
+      select
+        a.question,
+        '[' || string_agg(
+          left(a.head, -1) || case when a.is_other then ', "other": true' else '' end || ', "points": [' || a.points || ']'
+          || case when a.has_total then ', "total": ' || coalesce('"' || a.total || '"', 'null') else '' end
+          || case when a.is_compared then ', "comparison": ' || a.comparison else '' end || '}',
+          ', ' order by a.number
+        ) || ']' as series
+      from answer a
+      group by a.question
+    )
+    select json_agg(
+      json_build_object(
+        'series', coalesce(a.series, '[]')::json,
+        'meta', app.question_meta(q.number, p_ranges, p_parts, q.timezone),
+        'next_after', n.next_after
+      ) order by q.number
+    )
+    from question q
+    left join answered a on a.question = q.number
+    left join (
+      select g.question, g.next_after from unnest(p_groups) as g where g.next_after is not null
+    ) as n on n.question = q.number
+  );
+end
+$$;
+
+comment on function app.question_results(
+  app.question[], app.question_range[], app.question_metric[], app.question_part[], app.question_group[], app.series[], app.cell[]
+) is 'The answers to queries';
+grant execute on function app.question_results(
+  app.question[], app.question_range[], app.question_metric[], app.question_part[], app.question_group[], app.series[], app.cell[]
+) to tally_query;
+
+reset role;

@@ -1,0 +1,101 @@
+-- What the parts of queries have in each bucket and group, from rollups: the day grain where the days asked for are the store's own,
+-- the quarter hours everywhere else.
+--
+-- Plans are kept, and go by the key: each part and store is one stretch of it.
+
+set role tally_owner;
+
+create or replace function app.rollup_atoms(
+  p_questions app.question[], p_ranges app.question_range[], p_parts app.question_part[], p_factors app.factor[]
+) returns app.atom[]
+  language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' 
+  set enable_nestloop = off set enable_sort = off set enable_mergejoin = off set jit = off
+as $$
+declare
+  v_org_id constant uuid := app.org_id();
+begin
+  return array(
+    with question as materialized (
+      select q.* from unnest(p_questions) as q
+    ),
+    range as materialized (
+      select r.*, q.timezone as zone from unnest(p_ranges) as r join question q on q.number = r.question
+    ),
+    factor as materialized (
+      select f.* from unnest(p_factors) as f
+    ),
+    stretch as materialized (
+      select
+        p.question, p.number as part, p.key, p.method = 'last' as is_level, s.id as store_id, s.timezone,
+        r.range, r.starts_at, r.ends_at, q.filter, q.group_by,
+        case when r.has_whole_days and s.timezone = q.timezone then 'day' else '15m' end as grain,
+        case when p.is_money then q.currency end as target
+      from unnest(p_parts) as p
+      join question q on q.number = p.question
+      join range r on r.question = p.question
+      cross join lateral unnest(q.stores) as u(id)
+      join public.stores s on s.org_id = v_org_id and s.id = u.id
+      where not p.is_from_events
+    ),
+    found as (
+      select
+        t.question, t.range, t.part, coalesce(x.target, r.currency) as currency,
+        case cardinality(t.group_by)
+          when 0 then '[]'::jsonb
+          when 1 then jsonb_build_array(k.first)
+          when 2 then jsonb_build_array(k.first, k.second)
+          else jsonb_build_array(k.first, k.second, k.third)
+        end as group_key,
+        case when t.is_level then jsonb_build_array(t.store_id, r.dimensions) end as level_key,
+        r.bucket_start as at, r.count,
+        case when x.target is null then r.sum else r.sum * f.factor end as sum,
+        case when x.target is null then r.min else r.min * f.factor end as min,
+        case when x.target is null then r.max else r.max * f.factor end as max,
+        case when t.is_level then
+          array[extract(epoch from r.last_at), case when x.target is null then r.last else r.last * f.factor end]
+        end as latest,
+        case when x.target is not null and f.factor is null then x.day || ' ' || r.currency end as missing_rate
+      from stretch t
+      cross join lateral (
+        select r.*
+        from public.metric_rollups r
+        where r.org_id = v_org_id and r.store_id = t.store_id and r.metric_key = t.key and r.grain = t.grain
+          and r.bucket_start >= t.starts_at and r.bucket_start < t.ends_at
+        offset 0
+      ) as r
+      cross join lateral (
+        select
+          case t.group_by[1] when 'store' then to_jsonb(t.store_id) else r.dimensions -> t.group_by[1] end as first,
+          case t.group_by[2] when 'store' then to_jsonb(t.store_id) else r.dimensions -> t.group_by[2] end as second,
+          case t.group_by[3] when 'store' then to_jsonb(t.store_id) else r.dimensions -> t.group_by[3] end as third
+      ) as k
+      cross join lateral (
+        select
+          case when r.currency <> '' then t.target end as target,
+          case when r.currency <> '' and t.target is not null then (r.bucket_start at time zone t.timezone)::date end as day
+      ) as x
+      left join factor f on f.question = t.question and f.currency = r.currency and f.day = x.day
+      where t.filter is null or r.dimensions @@ t.filter
+    )
+    select row(
+      f.question, f.range, f.part, f.currency, f.group_key, b.number, f.level_key,
+      sum(f.count), sum(f.sum), min(f.min), max(f.max), max(f.latest), min(f.missing_rate)
+    )::app.atom
+    from found f
+    join range g on g.question = f.question and g.range = f.range
+    -- What lies before the first local date, since the clock was put back over midnight, is in the first bucket.
+    cross join lateral (
+      select case
+        when g.is_by_date then greatest(width_bucket(f.at at time zone g.zone, g.dates), 1)
+        else width_bucket(f.at, g.starts)
+      end as number
+    ) as b
+    group by f.question, f.range, f.part, f.currency, f.group_key, b.number, f.level_key
+  );
+end
+$$;
+
+comment on function app.rollup_atoms(app.question[], app.question_range[], app.question_part[], app.factor[]) is 'What the parts of queries have in each bucket and group, from rollups';
+grant execute on function app.rollup_atoms(app.question[], app.question_range[], app.question_part[], app.factor[]) to tally_query;
+
+reset role;
