@@ -31,6 +31,7 @@ select create_reference_table('public.organizations'); -- its own key, and a slu
 select create_reference_table('public.org_members'); -- found by user, before the organization is known
 select create_reference_table('public.active_organizations'); -- as org_members
 select create_reference_table('public.metric_definitions'); -- the standard ones are no organization's
+select create_reference_table('public.exchange_rates'); -- as metric_definitions
 
 -- Distributed by organization.
 select create_distributed_table('public.workspaces', 'org_id');

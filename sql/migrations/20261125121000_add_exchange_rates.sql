@@ -40,7 +40,8 @@ grant select on public.exchange_rates to authenticated, tally_query;
 grant select, insert, update, delete on public.exchange_rates to service_role;
 
 -- The one place that says whose rate counts. As its caller, so that the policy above decides which there are. No `distinct on`,
--- into which a join could not reach: joined by currency and day, this is two look-ups in the key.
+-- into which a join could not reach: joined by currency and day, this is two look-ups in the key. (Both have to be columns, of a
+-- materialized `with` say: what a function computes may not be compared with rows before the policy is asked, if it can leak.)
 create view app.rates with (security_invoker = true) as
   select r.org_id, r.currency, r.day, r.rate
   from public.exchange_rates r

@@ -203,6 +203,7 @@ insert into exempt values
   ('org_id_leads', 'public.organizations', 'is the organization: its id is the org_id of the others'),
   ('org_id_leads', 'public.active_organizations', 'a user''s: one row for each, looked up by user'),
   ('org_id_leads', 'public.metric_definitions', 'the standard definitions are no organization''s'),
+  ('org_id_leads', 'public.exchange_rates', 'the catalogue for all is no organization''s'),
   ('org_id_leads', 'app.time_zones', 'no tenant''s'),
   ('org_id_leads', 'app.plan_limits', 'no tenant''s'),
   ('org_id_leads', 'app.provisioning_failures', 'a user''s who has no organization yet');

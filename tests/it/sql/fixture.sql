@@ -73,6 +73,9 @@ begin
 
   insert into public.metric_definitions (org_id, id, key, display_name, unit, aggregation_method, category)
     values (c_org, fixture.id(p_mark, 30), 'own_' || p_secret, 'Own ' || p_secret, 'count', 'sum', 'own');
+  insert into public.exchange_rates (org_id, currency, day, rate) values (c_org, 'USD', '2026-10-02', ('0.' || c_amount)::numeric);
+  insert into public.exchange_rates (currency, day, rate)
+    values ('USD', '2026-10-02', 1.1), ('GBP', '2026-10-02', 0.9) on conflict do nothing;
   perform app.ensure_months(array[c_at::date]);
   insert into public.metric_events (org_id, store_id, source, event_id, recorded_at, metric_key, value, dimensions)
     select
@@ -122,7 +125,7 @@ begin
 end
 $$;
 
--- Every table and view, with the columns that tell a row; of a view, its id.
+-- Every table and view, with the columns that tell a row; of a view, its id, or all if it has none.
 create view fixture.resources as
   select
     c.oid, format('%I.%I', n.nspname, c.relname) as name, n.nspname as schema, c.relname,
@@ -134,7 +137,14 @@ create view fixture.resources as
         join pg_attribute a on a.attrelid = c.oid and a.attnum = any (i.indkey)
         where i.indrelid = c.oid and i.indisprimary
       ),
-      '{id}'
+      (
+        select array_agg(a.attname::text order by a.attnum)
+        from pg_attribute a
+        where a.attrelid = c.oid and a.attnum > 0
+          and (a.attname = 'id' or not exists (
+            select from pg_attribute i where i.attrelid = c.oid and i.attname = 'id'
+          ))
+      )
     ) as key
   from pg_class c
   join pg_namespace n on n.oid = c.relnamespace

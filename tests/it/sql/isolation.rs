@@ -298,8 +298,13 @@ impl Fire {
     fn identity(&mut self, role: &'static str) -> Identity {
         let is_assumed = matches!(role, "tally_ingest" | "tally_query" | HOOK) && self.random.below(5) > 0;
         let victim = HOME + 1 + self.random.below(TENANTS - 2);
-        // What this role's functions do for an organization, they do for its managers alone.
-        let shape = if role == HOOK && self.random.below(3) > 0 { MANAGER } else { self.random.below(SHAPES) };
+        // What these roles' functions do for an organization, they do for its managers alone, or some of them.
+        let is_manager = match role {
+            HOOK => self.random.below(3) > 0,
+            "tally_query" => self.random.below(3) == 0,
+            _ => false,
+        };
+        let shape = if is_manager { MANAGER } else { self.random.below(SHAPES) };
         let (claims, sees) = self.claims(shape, victim);
         Identity { role, claims, is_assumed, sees, is_viewer: sees == Some(victim) }
     }
@@ -534,7 +539,11 @@ impl Fire {
             ("p_ids", "text") => quote(&id),
             ("p_values", "text") => "'1'".to_owned(),
             ("p_values", _) => "array['1']".to_owned(),
-            ("p_currencies", _) => "array[null]::text[]".to_owned(),
+            ("p_currencies", "text[]") => (*self.random.pick(&["array[null]::text[]", "array['USD']"])).to_owned(),
+            ("p_currencies" | "p_after_currency", "text") => "'USD'".to_owned(),
+            ("p_days", "text") => "'2026-10-02'".to_owned(),
+            ("p_rates", "text") => "'1.1'".to_owned(),
+            ("p_from" | "p_after_day", "date") => (*self.random.pick(&["'2026-10-01'", "'2000-01-01'"])).to_owned(),
             ("p_recorded_at", "bigint[]") => "array[extract(epoch from now()) * 1000000]::bigint[]".to_owned(),
             ("p_recorded_at", _) => format!("array[now()]::{kind}"),
             ("p_dimensions", _) => "array['{}']".to_owned(),

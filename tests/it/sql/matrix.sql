@@ -69,7 +69,7 @@ begin
     'select %s as org_id, %s as user_id, to_jsonb(t) as content, concat_ws('' and '', %s) as condition
      from %s t order by content limit 100',
     fixture.column_of(p_resource.oid, 'org'), fixture.column_of(p_resource.oid, 'user'),
-    (select string_agg(format('format(''%I = %%L'', t.%I)', name, name), ', ') from unnest(p_resource.key) as name),
+    (select string_agg(format('format(''%I is not distinct from %%L'', t.%I)', name, name), ', ') from unnest(p_resource.key) as name),
     c_table
   ) loop
     return query select v_row.org_id, v_row.user_id, fixture.try(p_persona, case p_action

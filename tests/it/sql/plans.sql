@@ -45,5 +45,17 @@ from public.stores s
 join public.organizations o on o.id = s.org_id
 cross join generate_series(1, case when o.slug = 'company-1' then 2000 else 4 end) as n;
 
+-- Twenty-six currencies over a decade for all, and over four weeks an organization.
+insert into public.exchange_rates (currency, day, rate)
+select 'A' || chr(65 + c) || 'A', date '2017-01-01' + d, 1 + c * 0.1
+from generate_series(0, 25) as c
+cross join generate_series(0, 3649) as d;
+
+insert into public.exchange_rates (org_id, currency, day, rate)
+select o.id, 'A' || chr(65 + c) || 'A', date '2026-10-01' + d, 2 + c * 0.1
+from public.organizations o
+cross join generate_series(0, 4) as c
+cross join generate_series(0, 27) as d;
+
 -- With the partitions of the parent, and with what policies look up.
 analyze;
