@@ -67,7 +67,14 @@ filters = all_of(
     {},
     {"code": one_of("unknown_metric"), "store_id": st.just(STORE_ID), "metric": one_of("x"), "id": text, "from": times},
 )
+days = one_of("2026-10-02", "2026-10-05", "1970-01-01")
+codes, rates = st.sampled_from(["USD", "GBP", "JPY"]), one_of("1.1712", 0.8713, 1e-7)
+uploads = all_of(
+    {"day": days, "rates": st.dictionaries(codes, rates, min_size=1)},
+    {"through": one_of("2026-10-05", "2026-10-06", None)},
+)
 BODIES = {
+    "PUT /v1/exchange-rates": st.lists(uploads, min_size=1, max_size=2).map(lambda uploads: {"rates": uploads}),
     "POST /v1/events": st.lists(events, min_size=1, max_size=8).map(lambda events: {"events": events}),
     "POST /v1/events/delete": st.lists(names, min_size=1, max_size=8).map(lambda names: {"events": names}),
     "POST /v1/events/quarantine/replay": filters.map(lambda drawn: {"filter": drawn}),

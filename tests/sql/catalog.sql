@@ -453,7 +453,10 @@ create temporary view api as
       ('api.replay_quarantine', 'tally_ingest'),
       ('api.discard_quarantine', 'tally_ingest'),
       ('api.query_metrics', 'tally_query'),
-      ('api.list_metrics', 'tally_query')
+      ('api.list_metrics', 'tally_query'),
+      ('api.put_exchange_rates', 'tally_query'),
+      ('api.list_exchange_rates', 'tally_query'),
+      ('api.delete_exchange_rates', 'tally_query')
   ),
   granted as (
     select f.object, pg_temp.role_name(a.grantee) as role

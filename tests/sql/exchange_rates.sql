@@ -93,7 +93,7 @@ select lives_ok(
   'ten thousand and one'
 );
 select throws_ok(
-  $$select app.erase_exchange_rates('2000-01-01', '2030-01-01', null)$$, 'TH030', null, 'are too many to remove at once'
+  $$select app.erase_exchange_rates('2000-01-01', '2030-01-01', null)$$, 'TH032', null, 'are too many to remove at once'
 );
 select is(
   (select count(*) from public.exchange_rates where org_id is not null), 10001::bigint, 'and then none of them goes'

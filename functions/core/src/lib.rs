@@ -10,6 +10,7 @@ pub mod authority;
 pub mod changes;
 pub mod door;
 pub mod events;
+pub mod exchange_rates;
 pub mod identity;
 pub mod me;
 mod object;

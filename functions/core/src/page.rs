@@ -34,12 +34,8 @@ impl Page {
 
     /// Reads `limit` and `cursor`.
     pub fn of(parameters: &Parameters) -> Result<Self, Problem> {
-        let limit = parameters.get("limit").map(|text| match text.parse() {
-            Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
-            _ => Err(invalid(format!("`limit` is a number from 1 to {MAX_LIMIT}."))),
-        });
         let after = parameters.get("cursor").map(str::parse);
-        Ok(Self { limit: limit.transpose()?.unwrap_or(DEFAULT_LIMIT), after: after.transpose()? })
+        Ok(Self { limit: limit(parameters)?, after: after.transpose()? })
     }
 
     /// The time of the entry before this page, RFC 3339.
@@ -53,6 +49,20 @@ impl Page {
     }
 }
 
+/// The most entries of a page, for lists of any order.
+pub(crate) fn limit(parameters: &Parameters) -> Result<i32, Problem> {
+    match parameters.get("limit").map(str::parse) {
+        None => Ok(DEFAULT_LIMIT),
+        Some(Ok(limit)) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+        Some(_) => Err(invalid(format!("`limit` is a number from 1 to {MAX_LIMIT}."))),
+    }
+}
+
+/// What is no cursor of a list.
+pub(crate) fn invalid_cursor() -> Problem {
+    invalid("`cursor` is the `next_cursor` of the page before, as it was written.")
+}
+
 impl FromStr for Cursor {
     type Err = Problem;
 
@@ -63,7 +73,7 @@ impl FromStr for Cursor {
             let at = at.parse().ok().filter(|microseconds| *microseconds >= 0)?;
             Some(Self { at: Timestamp::from_microsecond(at).ok()?, id: Uuid::try_parse(id).ok()? })
         };
-        read().ok_or_else(|| invalid("`cursor` is the `next_cursor` of the page before, as it was written."))
+        read().ok_or_else(invalid_cursor)
     }
 }
 

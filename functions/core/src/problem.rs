@@ -85,6 +85,8 @@ kinds! {
     BodyTooLarge = 413, "body-too-large", "The body is too large";
     /// The batch has, or the deletion names, more events than the route takes.
     TooManyEvents = 413, "too-many-events", "The batch has too many events";
+    /// There are more exchange rates than the route takes, or than it removes.
+    TooManyRates = 413, "too-many-rates", "Too many exchange rates at once";
     /// Every event of the request is larger than the route takes.
     EventTooLarge = 413, "event-too-large", "The event is too large";
     /// The content type or encoding is not one the route reads.

@@ -46,6 +46,7 @@ const RULES: &[Rule] = &[
     rule("TH025", Kind::UnknownDefinition),
     rule("TH030", Kind::UnknownWorkspace),
     rule("TH031", Kind::MissingExchangeRate),
+    rule("TH032", Kind::TooManyRates),
     rule("57014", Kind::DatabaseSlow),        // statement_timeout
     rule("55P03", Kind::DatabaseSlow),        // lock_timeout
     rule("25P03", Kind::DatabaseSlow),        // idle_in_transaction_session_timeout

@@ -64,6 +64,13 @@ pub const QUERY_METRICS: Statement = Statement::repeatable(include_str!("stateme
 /// `GET /v1/metrics`.
 pub const LIST_METRICS: Statement = Statement::repeatable(include_str!("statements/list_metrics.sql"));
 
+/// `PUT /v1/exchange-rates`.
+pub const PUT_EXCHANGE_RATES: Statement = Statement::repeatable(include_str!("statements/put_exchange_rates.sql"));
+/// `GET /v1/exchange-rates`.
+pub const LIST_EXCHANGE_RATES: Statement = Statement::repeatable(include_str!("statements/list_exchange_rates.sql"));
+/// `DELETE /v1/exchange-rates`.
+pub const DELETE_EXCHANGE_RATES: Statement = Statement::once(include_str!("statements/delete_exchange_rates.sql"));
+
 /// Reads what a statement answered, where the function goes on with it.
 pub fn read_answer<'a, T: Deserialize<'a>>(answer: &'a str) -> Result<T, Problem> {
     serde_json::from_str(answer).map_err(|error| Problem::ours(Kind::Internal, error))

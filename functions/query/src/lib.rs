@@ -1,4 +1,5 @@
-//! `/v1/query` asks for series of metrics, `GET /v1/metrics` for what can be asked for.
+//! `/v1/query` asks for series of metrics, `GET /v1/metrics` for what can be asked for; at `/v1/exchange-rates` are the rates that
+//! money is converted with ([`exchange_rates`]).
 //!
 //! Called with `Authorization: Bearer` an access token or an API key (`metrics:read`). Runs `api.query_metrics` and
 //! `api.list_metrics`.
@@ -7,6 +8,8 @@
 //! curl http://127.0.0.1:3000/v1/query -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
 //!   -d '{"metrics": ["revenue"], "from": "2026-10-01", "to": "2026-11-01", "granularity": "day", "timezone": "America/New_York"}'
 //! ```
+
+mod exchange_rates;
 
 use http::Method;
 use spin_sdk::http::Request;
@@ -30,7 +33,8 @@ async fn route(request: &mut Incoming) -> Result<Reply, Problem> {
     match request.path() {
         "/v1/metrics" => list(request).await,
         "/v1/query" => query(request).await,
-        _ => Err(Problem::new(Kind::NotFound, "There are /v1/metrics and /v1/query.")),
+        "/v1/exchange-rates" => exchange_rates::route(request).await,
+        _ => Err(Problem::new(Kind::NotFound, "There are /v1/metrics, /v1/query and /v1/exchange-rates.")),
     }
 }
 

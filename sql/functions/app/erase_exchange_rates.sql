@@ -5,7 +5,7 @@
 --
 -- Security definer: see there.
 --
--- Errors: TH003 from app.managed_org_id; TH030 more than one request may remove, and then none is.
+-- Errors: TH003 from app.managed_org_id; TH032 more than one request may remove, and then none is.
 
 set role tally_owner;
 
@@ -31,7 +31,7 @@ begin
   where r.scope_id = d.scope_id and r.currency = d.currency and r.day = d.day;
   get diagnostics v_erased = row_count;
   if v_erased > c_max_rates then
-    raise exception using errcode = 'TH030', message = format(
+    raise exception using errcode = 'TH032', message = format(
       'There are more than %s rates to remove, the most that one request removes: name fewer days or currencies.', c_max_rates
     );
   end if;

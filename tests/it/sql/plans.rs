@@ -23,7 +23,7 @@ struct Case {
 }
 
 /// Every function of `api`: one that is missing here fails the test.
-const CASES: [Case; 16] = [
+const CASES: [Case; 19] = [
     Case {
         function: "provision_user",
         role: "tally_provision",
@@ -126,6 +126,24 @@ const CASES: [Case; 16] = [
         role: "tally_query",
         call: "api.list_metrics(:'authority_of_key')",
         index: "api_keys_key_hash_idx",
+    },
+    Case {
+        function: "put_exchange_rates",
+        role: "tally_query",
+        call: "api.put_exchange_rates(:'authority', '2026-10-02', 'USD', '1.1712')",
+        index: "exchange_rates_pkey",
+    },
+    Case {
+        function: "list_exchange_rates",
+        role: "tally_query",
+        call: "api.list_exchange_rates(:'authority', null, null, null, null, null, 50)",
+        index: "exchange_rates_org_id_day_currency_idx",
+    },
+    Case {
+        function: "delete_exchange_rates",
+        role: "tally_query",
+        call: "api.delete_exchange_rates(:'authority', '2026-10-01', '2026-10-08', null)",
+        index: "exchange_rates_org_id_day_currency_idx",
     },
 ];
 

@@ -5,6 +5,7 @@ mod corrections;
 mod credentials;
 mod event_formats;
 mod events;
+mod exchange_rates;
 mod ingestion_model;
 mod limits;
 mod me;

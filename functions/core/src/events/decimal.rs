@@ -6,9 +6,20 @@ use super::fault::{Fault, fault};
 const MAX_INTEGER_DIGITS: i16 = 30;
 const MAX_FRACTION_DIGITS: i16 = 18;
 
+/// The value of an event.
+pub(super) fn decimal(raw: &str) -> Result<&str, Fault> {
+    let invalid = || {
+        let detail = format!(
+            "`value` is a decimal of at most {MAX_INTEGER_DIGITS} digits before and {MAX_FRACTION_DIGITS} after the point, such as \"129.90\"."
+        );
+        fault("invalid_value", detail)
+    };
+    as_written(raw).ok_or_else(invalid)
+}
+
 /// A decimal as it was written, a JSON number or a string of one: it never becomes a float. A number may have an exponent,
 /// which is how some languages write small ones.
-pub(super) fn decimal(raw: &str) -> Result<&str, Fault> {
+pub(crate) fn as_written(raw: &str) -> Option<&str> {
     let quoted = raw.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     let text = quoted.unwrap_or(raw);
     let (mantissa, exponent) = match text.split_once(['e', 'E']) {
@@ -25,11 +36,5 @@ pub(super) fn decimal(raw: &str) -> Result<&str, Fault> {
         all_digits(integer, MAX_INTEGER_DIGITS, exponent.max(0))
             && all_digits(fraction, MAX_FRACTION_DIGITS, exponent.min(0).saturating_neg())
     });
-    if fits {
-        return Ok(text);
-    }
-    let detail = format!(
-        "`value` is a decimal of at most {MAX_INTEGER_DIGITS} digits before and {MAX_FRACTION_DIGITS} after the point, such as \"129.90\"."
-    );
-    Err(fault("invalid_value", detail))
+    fits.then_some(text)
 }

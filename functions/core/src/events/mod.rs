@@ -29,6 +29,7 @@ pub use batch::Batch;
 pub use binary::Context;
 pub use columns::{Columns, Lines, Row, SeriesColumns};
 pub use currency::CURRENCIES;
+pub(crate) use decimal::as_written;
 pub use deletion::{Deleted, Deletion, DeletionReceipt, MAX_DELETION_BYTES, Refusal};
 pub use encoding::Encoding;
 pub use format::Format;

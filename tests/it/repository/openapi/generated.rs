@@ -93,7 +93,7 @@ async fn whatever_the_schemas_can_say_is_answered_as_they_say() {
     let chosen = ["--phases", "fuzzing", "--include-tag", "events", "--include-tag", "metrics"];
     let of_key = run(packages, &bundle, &bolt, &key, &chosen).await;
     // They came as far as the database.
-    for table in ["metric_events", "metric_rollups", "event_changes", "api_keys"] {
+    for table in ["metric_events", "metric_rollups", "event_changes", "exchange_rates", "api_keys"] {
         let count = bundle.count(table).await;
         assert!(count > 0, "{table}");
     }
