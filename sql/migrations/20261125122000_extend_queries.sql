@@ -97,6 +97,7 @@ create type app.atom as (
   range integer,
   part integer,
   currency text,
+  day date,
   group_key jsonb,
   bucket integer,
   level_key jsonb,
@@ -104,11 +105,10 @@ create type app.atom as (
   sum numeric,
   min numeric,
   max numeric,
-  latest numeric[],
-  missing_rate text
+  latest numeric[]
 );
 comment on type app.atom is
-  'What a part has in a bucket; of levels, for each store and combination of dimensions, the time and the value of the last. missing_rate names the currency and the day that could not be converted';
+  'What a part has in a bucket: of money that is to be converted for each day; of levels for each store and combination of dimensions the time and the value of the last';
 
 create type app.amount as (
   question integer,

@@ -22,6 +22,8 @@ declare
   c_max_atoms constant integer := 200000;
   v_asked record;
   v_questions app.question[];
+  -- Whether there is what cannot be put together from buckets.
+  v_has_whole boolean;
   v_atoms app.atom[];
   v_amounts app.amount[];
   v_factors app.factor[] := '{}';
@@ -35,32 +37,36 @@ begin
 
   v_asked := app.read_questions(p_queries::jsonb);
   v_questions := v_asked.p_questions;
-  if exists (select from unnest(v_questions) as q where q.currency is not null) then
-    v_factors := app.question_factors(v_questions, v_asked.p_ranges);
-  end if;
+  v_has_whole := exists (select from unnest(v_asked.p_parts) as p where p.method in ('distinct', 'percentile'));
 
-  v_atoms := app.rollup_atoms(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors);
+  v_atoms := app.rollup_atoms(v_questions, v_asked.p_ranges, v_asked.p_parts);
   if exists (select from unnest(v_asked.p_parts) as p where p.is_from_events) then
-    v_atoms := v_atoms || app.event_atoms(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors);
+    v_atoms := v_atoms || app.event_atoms(v_questions, v_asked.p_ranges, v_asked.p_parts);
   end if;
   if cardinality(v_atoms) > c_max_atoms then
     raise exception using errcode = 'TH006', message = format(
       'more than %s combinations of groups and buckets; ask for longer buckets, a shorter time or other dimensions', c_max_atoms
     );
   end if;
-  v_amounts := app.amounts(v_atoms);
-  if exists (select from unnest(v_asked.p_parts) as p where p.method in ('distinct', 'percentile')) then
+
+  if exists (select from unnest(v_questions) as q where q.currency is not null) then
+    v_factors := app.factors(
+      v_questions,
+      v_atoms || case when v_has_whole then app.event_days(v_questions, v_asked.p_ranges, v_asked.p_parts) else '{}' end
+    );
+  end if;
+  v_amounts := app.amounts(v_questions, v_atoms, v_factors);
+  if v_has_whole then
     v_amounts := v_amounts || app.event_amounts(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors);
   end if;
-
   if cardinality(v_factors) > 0 then
     perform app.check_rates(v_questions, v_amounts);
   end if;
+
   v_groups := app.question_groups(v_questions, v_asked.p_metrics, v_asked.p_parts, v_amounts);
   if exists (select from unnest(v_questions) as q where q.group_by <> '{}') then
     v_amounts := app.merge_amounts(v_asked.p_parts, v_amounts, v_groups);
-    if exists (select from unnest(v_questions) as q where q.has_other)
-      and exists (select from unnest(v_asked.p_parts) as p where p.method in ('distinct', 'percentile')) then
+    if v_has_whole and exists (select from unnest(v_questions) as q where q.has_other) then
       v_amounts := v_amounts
         || app.event_amounts(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors, v_groups);
     end if;

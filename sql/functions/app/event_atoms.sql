@@ -6,7 +6,7 @@
 set role tally_owner;
 
 create or replace function app.event_atoms(
-  p_questions app.question[], p_ranges app.question_range[], p_parts app.question_part[], p_factors app.factor[]
+  p_questions app.question[], p_ranges app.question_range[], p_parts app.question_part[]
 ) returns app.atom[]
   language plpgsql stable set search_path = '' set plan_cache_mode = 'force_custom_plan' 
   set enable_nestloop = off set enable_sort = off set enable_mergejoin = off set jit = off
@@ -23,14 +23,11 @@ begin
     range as materialized (
       select r.*, q.timezone as zone from unnest(p_ranges) as r join question q on q.number = r.question
     ),
-    factor as materialized (
-      select f.* from unnest(p_factors) as f
-    ),
     stretch as materialized (
       select
         p.question, p.number as part, p.key, p.method = 'last' as is_level, p.dimensions as declared, s.id as store_id, s.timezone,
         r.range, r.starts_at, r.ends_at, q.filter, q.group_by,
-        case when p.is_money then q.currency end as target
+        p.is_money and q.currency is not null as is_converted
       from unnest(p_parts) as p
       join question q on q.number = p.question
       join range r on r.question = p.question
@@ -40,7 +37,8 @@ begin
     ),
     found as (
       select
-        t.question, t.range, t.part, coalesce(x.target, e.currency, '') as currency,
+        t.question, t.range, t.part, coalesce(e.currency, '') as currency,
+        case when t.is_converted and e.currency is not null then (e.recorded_at at time zone t.timezone)::date end as day,
         case cardinality(t.group_by)
           when 0 then '[]'::jsonb
           when 1 then jsonb_build_array(k.first)
@@ -50,9 +48,8 @@ begin
         case when t.is_level then jsonb_build_array(t.store_id, (
           select jsonb_object_agg(d.name, e.dimensions -> d.name) from unnest(t.declared) as d(name) where e.dimensions ? d.name
         )) end as level_key,
-        e.recorded_at as at, 1 as count, v.value as sum, v.value as min, v.value as max,
-        case when t.is_level then array[extract(epoch from e.recorded_at), v.value] end as latest,
-        case when v.value is null then x.day || ' ' || e.currency end as missing_rate
+        e.recorded_at as at, 1 as count, e.value as sum, e.value as min, e.value as max,
+        case when t.is_level then array[extract(epoch from e.recorded_at), e.value] end as latest
       from stretch t
       cross join lateral (
         select e.*
@@ -68,18 +65,11 @@ begin
           case t.group_by[2] when 'store' then to_jsonb(t.store_id) else e.dimensions -> t.group_by[2] end as second,
           case t.group_by[3] when 'store' then to_jsonb(t.store_id) else e.dimensions -> t.group_by[3] end as third
       ) as k
-      cross join lateral (
-        select
-          case when e.currency is not null then t.target end as target,
-          case when e.currency is not null and t.target is not null then (e.recorded_at at time zone t.timezone)::date end as day
-      ) as x
-      left join factor f on f.question = t.question and f.currency = e.currency and f.day = x.day
-      cross join lateral (select case when x.target is null then e.value else e.value * f.factor end as value) as v
       where t.filter is null or e.dimensions @@ t.filter
     )
     select row(
-      f.question, f.range, f.part, f.currency, f.group_key, b.number, f.level_key,
-      sum(f.count), sum(f.sum), min(f.min), max(f.max), max(f.latest), min(f.missing_rate)
+      f.question, f.range, f.part, f.currency, f.day, f.group_key, b.number, f.level_key,
+      sum(f.count), sum(f.sum), min(f.min), max(f.max), max(f.latest)
     )::app.atom
     from found f
     join range g on g.question = f.question and g.range = f.range
@@ -90,12 +80,12 @@ begin
         else width_bucket(f.at, g.starts)
       end as number
     ) as b
-    group by f.question, f.range, f.part, f.currency, f.group_key, b.number, f.level_key
+    group by f.question, f.range, f.part, f.currency, f.day, f.group_key, b.number, f.level_key
   );
 end
 $$;
 
-comment on function app.event_atoms(app.question[], app.question_range[], app.question_part[], app.factor[]) is 'What the parts of queries have in each bucket and group, from events';
-grant execute on function app.event_atoms(app.question[], app.question_range[], app.question_part[], app.factor[]) to tally_query;
+comment on function app.event_atoms(app.question[], app.question_range[], app.question_part[]) is 'What the parts of queries have in each bucket and group, from events';
+grant execute on function app.event_atoms(app.question[], app.question_range[], app.question_part[]) to tally_query;
 
 reset role;

@@ -6,7 +6,7 @@
 set role tally_owner;
 
 create or replace function app.rollup_atoms(
-  p_questions app.question[], p_ranges app.question_range[], p_parts app.question_part[], p_factors app.factor[]
+  p_questions app.question[], p_ranges app.question_range[], p_parts app.question_part[]
 ) returns app.atom[]
   language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' 
   set enable_nestloop = off set enable_sort = off set enable_mergejoin = off set jit = off
@@ -21,15 +21,12 @@ begin
     range as materialized (
       select r.*, q.timezone as zone from unnest(p_ranges) as r join question q on q.number = r.question
     ),
-    factor as materialized (
-      select f.* from unnest(p_factors) as f
-    ),
     stretch as materialized (
       select
         p.question, p.number as part, p.key, p.method = 'last' as is_level, s.id as store_id, s.timezone,
         r.range, r.starts_at, r.ends_at, q.filter, q.group_by,
         case when r.has_whole_days and s.timezone = q.timezone then 'day' else '15m' end as grain,
-        case when p.is_money then q.currency end as target
+        p.is_money and q.currency is not null as is_converted
       from unnest(p_parts) as p
       join question q on q.number = p.question
       join range r on r.question = p.question
@@ -39,7 +36,8 @@ begin
     ),
     found as (
       select
-        t.question, t.range, t.part, coalesce(x.target, r.currency) as currency,
+        t.question, t.range, t.part, r.currency,
+        case when t.is_converted and r.currency <> '' then (r.bucket_start at time zone t.timezone)::date end as day,
         case cardinality(t.group_by)
           when 0 then '[]'::jsonb
           when 1 then jsonb_build_array(k.first)
@@ -47,14 +45,8 @@ begin
           else jsonb_build_array(k.first, k.second, k.third)
         end as group_key,
         case when t.is_level then jsonb_build_array(t.store_id, r.dimensions) end as level_key,
-        r.bucket_start as at, r.count,
-        case when x.target is null then r.sum else r.sum * f.factor end as sum,
-        case when x.target is null then r.min else r.min * f.factor end as min,
-        case when x.target is null then r.max else r.max * f.factor end as max,
-        case when t.is_level then
-          array[extract(epoch from r.last_at), case when x.target is null then r.last else r.last * f.factor end]
-        end as latest,
-        case when x.target is not null and f.factor is null then x.day || ' ' || r.currency end as missing_rate
+        r.bucket_start as at, r.count, r.sum, r.min, r.max,
+        case when t.is_level then array[extract(epoch from r.last_at), r.last] end as latest
       from stretch t
       cross join lateral (
         select r.*
@@ -69,17 +61,11 @@ begin
           case t.group_by[2] when 'store' then to_jsonb(t.store_id) else r.dimensions -> t.group_by[2] end as second,
           case t.group_by[3] when 'store' then to_jsonb(t.store_id) else r.dimensions -> t.group_by[3] end as third
       ) as k
-      cross join lateral (
-        select
-          case when r.currency <> '' then t.target end as target,
-          case when r.currency <> '' and t.target is not null then (r.bucket_start at time zone t.timezone)::date end as day
-      ) as x
-      left join factor f on f.question = t.question and f.currency = r.currency and f.day = x.day
       where t.filter is null or r.dimensions @@ t.filter
     )
     select row(
-      f.question, f.range, f.part, f.currency, f.group_key, b.number, f.level_key,
-      sum(f.count), sum(f.sum), min(f.min), max(f.max), max(f.latest), min(f.missing_rate)
+      f.question, f.range, f.part, f.currency, f.day, f.group_key, b.number, f.level_key,
+      sum(f.count), sum(f.sum), min(f.min), max(f.max), max(f.latest)
     )::app.atom
     from found f
     join range g on g.question = f.question and g.range = f.range
@@ -90,12 +76,12 @@ begin
         else width_bucket(f.at, g.starts)
       end as number
     ) as b
-    group by f.question, f.range, f.part, f.currency, f.group_key, b.number, f.level_key
+    group by f.question, f.range, f.part, f.currency, f.day, f.group_key, b.number, f.level_key
   );
 end
 $$;
 
-comment on function app.rollup_atoms(app.question[], app.question_range[], app.question_part[], app.factor[]) is 'What the parts of queries have in each bucket and group, from rollups';
-grant execute on function app.rollup_atoms(app.question[], app.question_range[], app.question_part[], app.factor[]) to tally_query;
+comment on function app.rollup_atoms(app.question[], app.question_range[], app.question_part[]) is 'What the parts of queries have in each bucket and group, from rollups';
+grant execute on function app.rollup_atoms(app.question[], app.question_range[], app.question_part[]) to tally_query;
 
 reset role;

@@ -14,6 +14,7 @@ fn requests(bundle: &Bundle, credential: &str) -> Vec<RequestBuilder> {
         post(bundle, "/v1/events", credential, &json!([])),
         post(bundle, "/v1/query", credential, &question),
         bundle.client.get(bundle.url("/v1/metrics")).bearer_auth(credential),
+        bundle.client.get(bundle.url("/v1/exchange-rates")).bearer_auth(credential),
     ]
 }
 
@@ -137,10 +138,11 @@ async fn viewers_read_and_do_not_write() {
             .await
             .unwrap();
         let token = token_with(&bundle, &acme, "user_role", json!(granted));
-        let [events, query, metrics] = requests(&bundle, &token).try_into().unwrap();
-        ask(events).await.problem(403, "forbidden");
-        ask(query).await.ok();
-        ask(metrics).await.ok();
+        let mut requests = requests(&bundle, &token).into_iter();
+        ask(requests.next().unwrap()).await.problem(403, "forbidden");
+        for reading in requests {
+            ask(reading).await.ok();
+        }
     }
 }
 
