@@ -1,5 +1,6 @@
 -- The standard metrics, the same for every organization. Applied each time: a change here changes the definition, and
--- nothing is taken away that events may refer to. The dimensions of a metric stay as they are, since rollups are kept by them.
+-- nothing is taken away that events may refer to. Where the dimensions of a metric change, the rollups of all organizations that use
+-- it are rebuilt (app.rebuild_rollups).
 --
 -- Money is in the currency of the event. All are positive but where the description says otherwise, and an event counts on
 -- the day it was recorded at: nothing is put back to an earlier day.

@@ -153,6 +153,7 @@ select is(
   array['{
     "months_made": [], "making_busy": false, "months_dropped": [], "dropping_busy": [], "events_purged": 0,
     "changes_purged": 0, "organizations_closed": 0, "organizations_busy": 0, "stores_cleaned": 0, "store_events_deleted": 0,
+    "rollups_rebuilt": 0, "rollups_busy": 0,
     "store_rollups_deleted": 0, "again": false
   }'::jsonb],
   'a second time changes nothing'

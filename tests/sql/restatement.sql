@@ -3,7 +3,7 @@
 -- That rollups follow, tests/it/sql/rollups.rs proves.
 
 begin;
-select plan(29);
+select plan(36);
 
 insert into public.organizations (id, name, slug) values ('aaaaaaaa-0000-4000-8000-00000000000a', 'Acme', 'acme');
 insert into public.org_members (org_id, user_id, role)
@@ -81,17 +81,44 @@ create function pg_temp.rolled_up(p_key text) returns void language sql as $$
   from public.metric_rollups
   limit 1
 $$;
-select throws_like(
-  $$select pg_temp.define('sessions', '["country"]')$$, 'There are events of sessions%', 'what has events keeps its dimensions'
-);
-select lives_ok($$select pg_temp.define('sessions', '["channel"]')$$, 'an own definition with the same ones is taken');
+select lives_ok($$select pg_temp.define('sessions', '["channel"]')$$, 'an own definition in the place of a standard one');
+select lives_ok($$select pg_temp.define('page_views', '["country"]')$$, 'one with other dimensions, where there are no events yet');
 select lives_ok($$select pg_temp.define('own', '[]')$$, 'a metric of its own, without dimensions');
 select pg_temp.rolled_up('own');
-select lives_ok($$delete from public.metric_definitions where key = 'own'$$, 'may go');
-select throws_like(
-  $$select pg_temp.define('own', '["country"]')$$, 'There are events of own%', 'and does not come back with others'
+select is_empty('select from app.rollup_rebuilds', 'no rollups to be rebuilt');
+select lives_ok(
+  $$update public.metric_definitions
+      set aggregation_method = 'percentile', metadata = '{"percentile": "0.5", "rollup_dimensions": []}' where key = 'own'$$,
+  'what becomes of its events changes freely'
 );
-select lives_ok($$select pg_temp.define('page_views', '["country"]')$$, 'and any where there are no events yet');
+select is_empty('select from app.rollup_rebuilds', 'and its rollups serve for that too');
+select throws_ok(
+  format('update public.metric_definitions set %s where key = ''own''', change), '23514',
+  'There are events of own, so it stays a metric with events that are no money.', change
+)
+from unnest(array[
+  $$unit = 'currency'$$,
+  $$aggregation_method = 'ratio', unit = 'ratio', metadata = '{"numerator": "orders", "denominator": "sessions"}'$$,
+  $$aggregation_method = 'formula', metadata = '{"formula": "orders * 2"}'$$
+]) as change;
+select throws_ok(
+  $$delete from public.metric_definitions where key = 'own'$$, '23514',
+  'There are events of own, so it stays a metric with events that are no money.', 'nor does it go'
+);
+select lives_ok(
+  $$update public.metric_definitions set metadata = '{"percentile": "0.5", "rollup_dimensions": ["country"]}' where key = 'own'$$,
+  'its dimensions change'
+);
+select lives_ok(
+  $$delete from public.metric_definitions where org_id is not null and key = 'sessions'$$, 'an own definition gives way to the standard one'
+);
+select results_eq(
+  'select org_id, store_id, metric_key from app.rollup_rebuilds',
+  $$values (
+    'aaaaaaaa-0000-4000-8000-00000000000a'::uuid, 'aaaaaaaa-0000-4000-8000-00000000000c'::uuid, 'own'
+  )$$,
+  'and where that changes what rollups are kept by, they are to be rebuilt'
+);
 
 set local role service_role;
 create function pg_temp.days() returns setof text language sql as $$
@@ -119,7 +146,7 @@ select throws_like(
   $$update public.stores set id = gen_random_uuid()$$, 'What a row of stores is known by does not change%', 'and its id'
 );
 select throws_like(
-  $$update public.metric_definitions set key = 'other' where key = 'sessions'$$,
+  $$update public.metric_definitions set key = 'other' where key = 'own'$$,
   'What a row of metric_definitions is known by does not change%', 'as a metric its key'
 );
 reset role;

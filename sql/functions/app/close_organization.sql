@@ -2,6 +2,8 @@
 -- way, or can come, that still writes into the one or the other. p_wait says whether to wait, a second at most, for batches
 -- under way, which hold the lock of app.closed_before; new ones wait behind it.
 --
+-- Months stay open while rollups are to be rebuilt (app.rebuild_rollups): the events that they are made of must be there.
+--
 -- Answers false where there was a batch under way, or where the organization is being deleted at this moment.
 
 set role tally_owner;
@@ -28,6 +30,7 @@ begin
   select o.id, p_closed_before
   from public.organizations o
   where o.id = p_org_id and p_closed_before is not null
+    and not exists (select from app.rollup_rebuilds r where r.org_id = p_org_id)
   for key share skip locked
   on conflict (org_id) do update
   set closed_before = excluded.closed_before, closed_at = now()

@@ -1,9 +1,9 @@
--- All that the database needs done regularly: months made ahead, closed months removed by plan, and what deleted stores left
--- behind. Any scheduler may call it, as often as it likes; a call does a bounded amount of work, and says whether there is
+-- All that the database needs done regularly: months made ahead, closed months removed by plan, what deleted stores left behind,
+-- and rollups rebuilt whose dimensions changed. Any scheduler may call it, as often as it likes; a call does a bounded amount of work, and says whether there is
 -- more. Two at once do no harm: the second does nothing.
 --
--- Locks stay until the end of the transaction. So a call that made months or dropped any ends with that, and the closing of
--- organizations, for which their batches wait, comes last.
+-- Locks stay until the end of the transaction. So a call that made months or dropped any ends with that, the closing of
+-- organizations, for which their batches wait, comes last, and rollups are rebuilt by a call that closes none.
 --
 -- Answers {"running": true, "again": false} if another is at it, else
 --   months_made, making_busy        partitions made; true where somebody else is making one and has not come to an end
@@ -11,9 +11,11 @@
 --   events_purged                   raw events deleted because the plan does not keep their month
 --   changes_purged                  records of changes from before the months that the plan keeps
 --   organizations_closed, organizations_busy
---                                   how many had months closed or stores settled; how many had batches under way
+--                                   how many had months closed or stores settled; how many had batches under way, or rollups
+--                                   to be rebuilt first
 --   stores_cleaned, store_events_deleted, store_rollups_deleted
 --                                   deleted stores that nothing is left of, and rows of deleted stores
+--   rollups_rebuilt, rollups_busy   of how many metrics of a store to the end; of how many not, since there were batches under way
 --   again                           whether to call again at once
 --
 -- Security definer: it sees all organizations. Lock: pg_try_advisory_xact_lock(1413565517, 0); keys of two numbers are
@@ -31,7 +33,8 @@ declare
     'months_made', '[]'::pg_catalog.jsonb, 'making_busy', false,
     'months_dropped', '[]'::pg_catalog.jsonb, 'dropping_busy', '[]'::pg_catalog.jsonb,
     'events_purged', 0, 'changes_purged', 0, 'organizations_closed', 0, 'organizations_busy', 0,
-    'stores_cleaned', 0, 'store_events_deleted', 0, 'store_rollups_deleted', 0, 'again', true
+    'stores_cleaned', 0, 'store_events_deleted', 0, 'store_rollups_deleted', 0, 'rollups_rebuilt', 0, 'rollups_busy', 0,
+    'again', true
   );
   v_lock_timeout constant pg_catalog.text := current_setting('lock_timeout');
   v_made pg_catalog.text[];
@@ -40,6 +43,7 @@ declare
   v_changes pg_catalog.int4;
   v_stores pg_catalog.jsonb;
   v_closed pg_catalog.jsonb;
+  v_rebuilt pg_catalog.jsonb := '{"rebuilt": 0, "busy": 0, "again": false}';
 begin
   if (p_max_rows >= 1 and p_max_organizations >= 1) is not true then
     raise exception using errcode = 'invalid_parameter_value', message = 'Rows and organizations of a call are at least 1.';
@@ -72,6 +76,9 @@ begin
     p_max_rows - (v_events ->> 'events')::pg_catalog.int4 - v_changes, p_max_organizations
   );
   v_closed := app.close_organizations(p_max_organizations);
+  if (v_closed ->> 'closed')::integer = 0 then
+    v_rebuilt := app.rebuild_rollups(p_max_organizations, p_max_rows);
+  end if;
   return v_report || jsonb_build_object(
     'events_purged', v_events -> 'events',
     'changes_purged', v_changes,
@@ -80,8 +87,10 @@ begin
     'stores_cleaned', v_stores -> 'stores',
     'store_events_deleted', v_stores -> 'events',
     'store_rollups_deleted', v_stores -> 'rollups',
+    'rollups_rebuilt', v_rebuilt -> 'rebuilt',
+    'rollups_busy', v_rebuilt -> 'busy',
     'again', (v_events ->> 'more')::boolean or (v_stores ->> 'more')::boolean or v_changes > 0
-      or (v_closed ->> 'closed')::integer > 0
+      or (v_closed ->> 'closed')::integer > 0 or (v_rebuilt ->> 'again')::boolean
   );
 end
 $$;

@@ -11,6 +11,8 @@ as $$
 begin
   -- Waits for the batches under way, which read the zone after they took this lock (app.closed_before).
   perform pg_advisory_xact_lock(app.batch_lock(new.org_id));
+  -- Where quarter hours are being rebuilt the days are begun anew, since those of this zone end elsewhere.
+  update app.rollup_rebuilds set rebuilt_before = '-infinity' where org_id = new.org_id and store_id = new.id;
   delete from public.metric_rollups where org_id = new.org_id and store_id = new.id and grain = 'day';
   insert into public.metric_rollups
     (org_id, store_id, metric_key, grain, bucket_start, currency, dimensions, count, sum, min, max, last, last_at)

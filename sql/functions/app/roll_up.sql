@@ -3,6 +3,9 @@
 --   p_parts      events of one organization, added up, which the transaction has written and so keeps locked
 --   p_open_from  where its closed months end: of what was recorded before, only rollups are sure to be there
 --
+-- Where the rollups of a store's metric are to be rebuilt (app.rebuild_rollups) nothing is kept from where that has come to: what is
+-- there was added under other keys.
+--
 -- Rollup rows are locked in the order of their key, by every transaction after its events, so that none deadlocks.
 --
 -- How many there are, a plan that is kept does not know: it would sort where there are thousands, which takes longer than all
@@ -33,6 +36,10 @@ begin
     from unnest(p_parts) as p
     join day d on d.timezone = p.timezone and d.day = p.day
     cross join lateral (values ('15m', p.quarter_hour), ('day', d.start)) as b(grain, start)
+    where not exists (
+      select from app.rollup_rebuilds q
+      where q.org_id = v_org_id and q.store_id = p.store_id and q.metric_key = p.metric_key and b.start >= q.rebuilt_before
+    )
     group by 1, 2, 3, 4, 5, 6
   ),
   rolled_up as (

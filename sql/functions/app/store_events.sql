@@ -52,9 +52,10 @@ declare
 begin
   -- In a statement of its own, before stores are read: it waits for who closes months or removes a store.
   v_open_from := greatest(app.closed_before(app.org_id()), '1970-01-01Z');
-  v_series := app.event_series(p_store_ids, p_external_ids, p_sources, p_metrics, p_currencies, p_dimensions);
-  -- Before the statement that needs them: a partition cannot come under a running insert.
+  -- Before the statement that needs them: a partition cannot come under a running insert. And before definitions are read: it waits
+  -- for who changes the standard ones.
   perform app.ensure_months(app.months_of(p_recorded_at, v_open_from));
+  v_series := app.event_series(p_store_ids, p_external_ids, p_sources, p_metrics, p_currencies, p_dimensions);
 
   if v_is_new then
     begin

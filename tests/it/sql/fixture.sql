@@ -120,6 +120,8 @@ begin
   insert into app.ingest_usage (org_id, slot, minute, minute_events, month, month_events)
     values (c_org, 20, '2000-01-01', 1, '2000-01-01', c_amount::bigint);
   insert into app.deleted_stores (org_id, store_id) values (c_org, fixture.id(p_mark, 5));
+  insert into app.rollup_rebuilds (org_id, store_id, metric_key)
+    select c_org, store_id, 'own_' || p_secret from unnest(array[c_store, c_other_store]) as store_id;
   insert into app.provisioning_failures (user_id, sqlstate, message)
     values (fixture.id(p_mark, 7), 'P0001', 'failure ' || p_secret);
 end

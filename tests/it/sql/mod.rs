@@ -8,6 +8,7 @@ mod matrix;
 mod partitions;
 pub(crate) mod pgtap;
 mod plans;
+mod rebuilds;
 pub(crate) mod rollups;
 mod signup_races;
 mod sync_jobs;

@@ -193,21 +193,21 @@ async fn who_waits_for_a_rollup_sees_what_the_other_made_of_it() {
     }
 }
 
-async fn writer(database: &Database) -> PgConnection {
+pub(super) async fn writer(database: &Database) -> PgConnection {
     let secrets = &run().await.unwrap().secrets;
     let variables = tally_host::roles::variables(&database.url, secrets).unwrap();
     PgConnection::connect(&variables["ingest_database_url"]).await.unwrap()
 }
 
 /// An organization with a store in each zone and a metric of each method.
-struct Organization {
-    id: Uuid,
-    stores: Vec<String>,
-    authority: String,
+pub(super) struct Organization {
+    pub(super) id: Uuid,
+    pub(super) stores: Vec<String>,
+    pub(super) authority: String,
 }
 
 impl Organization {
-    async fn found(database: &Database) -> Self {
+    pub(super) async fn found(database: &Database) -> Self {
         let mut connection = PgConnection::connect(&database.url).await.unwrap();
         let (id, user) = (Uuid::new_v4(), Uuid::new_v4());
         let found = "
@@ -230,7 +230,7 @@ impl Organization {
         Self { id, stores, authority: json!({"sub": user, "org_id": id, "user_role": "member"}).to_string() }
     }
 
-    async fn texts(&self, database: &Database, query: &str) -> Vec<String> {
+    pub(super) async fn texts(&self, database: &Database, query: &str) -> Vec<String> {
         let mut connection = PgConnection::connect(&database.url).await.unwrap();
         let found = sqlx::query_scalar(AssertSqlSafe(query.to_owned())).bind(self.id).fetch_all(&mut connection).await;
         connection.close().await.unwrap();
@@ -238,7 +238,7 @@ impl Organization {
     }
 
     /// Rollups that are missing, wrong or too many.
-    async fn difference(&self, database: &Database) -> Vec<String> {
+    pub(super) async fn difference(&self, database: &Database) -> Vec<String> {
         rollup_difference(&database.url, self.id).await.unwrap()
     }
 
@@ -255,17 +255,17 @@ impl Organization {
 }
 
 /// What the events of a history are made of: few of everything, so that they meet.
-struct Space {
-    stores: Vec<String>,
-    ids: usize,
-    times: Vec<&'static str>,
-    metrics: usize,
-    most_events: usize,
-    replaced_in_100: usize,
+pub(super) struct Space {
+    pub(super) stores: Vec<String>,
+    pub(super) ids: usize,
+    pub(super) times: Vec<&'static str>,
+    pub(super) metrics: usize,
+    pub(super) most_events: usize,
+    pub(super) replaced_in_100: usize,
 }
 
 impl Space {
-    fn of(org: &Organization, random: &mut Random) -> Self {
+    pub(super) fn of(org: &Organization, random: &mut Random) -> Self {
         let times = (0..=random.below(2)).flat_map(|_| random.pick(&TIMES).to_vec()).collect();
         Self {
             stores: (0..=random.below(3)).map(|_| random.pick(&org.stores).clone()).collect(),
@@ -277,7 +277,7 @@ impl Space {
         }
     }
 
-    fn batch(&self, random: &mut Random) -> Batch {
+    pub(super) fn batch(&self, random: &mut Random) -> Batch {
         let values = ["-1.5", "0", "0.10", "1", "2", "2.00", "1000000000000000000000.000000000000000001"];
         let dimensions =
             ["{}", r#"{"channel": "web"}"#, r#"{"channel": "app", "kind": 1}"#, r#"{"kind": true, "note": "x"}"#];
@@ -297,18 +297,18 @@ impl Space {
 }
 
 /// An event to be sent.
-struct Event {
-    store: String,
-    id: String,
-    metric: &'static str,
-    value: String,
-    currency: Option<&'static str>,
-    recorded_at: &'static str,
-    dimensions: &'static str,
+pub(super) struct Event {
+    pub(super) store: String,
+    pub(super) id: String,
+    pub(super) metric: &'static str,
+    pub(super) value: String,
+    pub(super) currency: Option<&'static str>,
+    pub(super) recorded_at: &'static str,
+    pub(super) dimensions: &'static str,
 }
 
 impl Event {
-    fn new(store: &str, id: &str, metric: &'static str, value: &str) -> Self {
+    pub(super) fn new(store: &str, id: &str, metric: &'static str, value: &str) -> Self {
         let (store, id, value) = (store.to_owned(), id.to_owned(), value.to_owned());
         Self { store, id, metric, value, currency: None, recorded_at: "2026-10-05T10:00:00Z", dimensions: "{}" }
     }
@@ -320,13 +320,13 @@ impl Event {
 }
 
 /// Events to be sent together.
-struct Batch {
-    on_conflict: &'static str,
-    events: Vec<Event>,
+pub(super) struct Batch {
+    pub(super) on_conflict: &'static str,
+    pub(super) events: Vec<Event>,
 }
 
 #[derive(Debug, Default)]
-struct Receipt {
+pub(super) struct Receipt {
     accepted: u64,
     duplicates: u64,
     replaced: u64,
@@ -342,7 +342,7 @@ impl Receipt {
 
 impl Batch {
     /// Sends it as the function does, and holds that every event was taken somehow.
-    async fn send(&self, org: &Organization, connection: &mut PgConnection) -> Result<Receipt, sqlx::Error> {
+    pub(super) async fn send(&self, org: &Organization, connection: &mut PgConnection) -> Result<Receipt, sqlx::Error> {
         let column = |field: fn(&Event) -> &str| self.events.iter().map(field).collect::<Vec<_>>();
         let query = sqlx::query_scalar(tally_core::statements::INGEST_EVENTS.text())
             .bind(&org.authority)
