@@ -2,81 +2,21 @@
 --
 --   p_queries   a JSON array of queries of good form, each with every field; see Query in functions/core
 --
--- Answers [{"series": [{"metric", "unit", "currency", "group", "other", "points": [{"start", "value"}], "total", "comparison":
--- {"points": [{"start", "value", "difference", "change"}], "total", "difference", "change"}}], "meta": {"source", "compared"},
--- "next_after"}], an element for each query; next_after is what the next page is asked for with, or null.
+-- Answers what app.answer_questions does.
 --
--- All queries go through each step together, so that several cost little more than one: what they ask is read, what it takes is
--- added up from rollups and events, groups are chosen, values are worked out, buckets are filled.
---
--- Errors: TH001, TH002 from app.assume_authority; TH003 not allowed to read; TH004 unknown store; TH005 unknown metric;
--- TH006 out of range, or what makes no sense; TH007 unknown time zone; TH030 unknown workspace; TH031 a rate is missing. Where
--- there are several queries, a message begins with the one that it is about.
+-- Errors: TH001, TH002 from app.assume_authority; TH003 not allowed to read; those of app.answer_questions.
 
 set role tally_owner;
 
 create or replace function api.query_metrics(p_authority text, p_queries text) returns text
   language plpgsql volatile set search_path = ''
 as $$
-declare
-  c_max_atoms constant integer := 200000;
-  v_asked record;
-  v_questions app.question[];
-  -- Whether there is what cannot be put together from buckets.
-  v_has_whole boolean;
-  v_atoms app.atom[];
-  v_amounts app.amount[];
-  v_factors app.factor[] := '{}';
-  v_groups app.question_group[];
-  v_series app.series[];
 begin
   perform app.assume_authority(p_authority);
   if not app.may_read_metrics() then
     raise exception using errcode = 'TH003', message = 'the role may not read metrics';
   end if;
-
-  v_asked := app.read_questions(p_queries::jsonb);
-  v_questions := v_asked.p_questions;
-  v_has_whole := exists (select from unnest(v_asked.p_parts) as p where p.method in ('distinct', 'percentile'));
-
-  v_atoms := app.rollup_atoms(v_questions, v_asked.p_ranges, v_asked.p_parts);
-  if exists (select from unnest(v_asked.p_parts) as p where p.is_from_events) then
-    v_atoms := v_atoms || app.event_atoms(v_questions, v_asked.p_ranges, v_asked.p_parts);
-  end if;
-  if cardinality(v_atoms) > c_max_atoms then
-    raise exception using errcode = 'TH006', message = format(
-      'more than %s combinations of groups and buckets; ask for longer buckets, a shorter time or other dimensions', c_max_atoms
-    );
-  end if;
-
-  if exists (select from unnest(v_questions) as q where q.currency is not null) then
-    v_factors := app.factors(
-      v_questions,
-      v_atoms || case when v_has_whole then app.event_days(v_questions, v_asked.p_ranges, v_asked.p_parts) else '{}' end
-    );
-  end if;
-  v_amounts := app.amounts(v_questions, v_atoms, v_factors);
-  if v_has_whole then
-    v_amounts := v_amounts || app.event_amounts(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors);
-  end if;
-  if cardinality(v_factors) > 0 then
-    perform app.check_rates(v_questions, v_amounts);
-  end if;
-
-  v_groups := app.question_groups(v_questions, v_asked.p_metrics, v_asked.p_parts, v_amounts);
-  if exists (select from unnest(v_questions) as q where q.group_by <> '{}') then
-    v_amounts := app.merge_amounts(v_asked.p_parts, v_amounts, v_groups);
-    if v_has_whole and exists (select from unnest(v_questions) as q where q.has_other) then
-      v_amounts := v_amounts
-        || app.event_amounts(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors, v_groups);
-    end if;
-  end if;
-
-  v_series := app.question_series(v_asked.p_metrics, v_asked.p_parts, v_amounts, v_groups);
-  return app.question_results(
-    v_questions, v_asked.p_ranges, v_asked.p_metrics, v_asked.p_parts, v_groups, v_series,
-    app.question_cells(v_asked.p_metrics, v_asked.p_parts, v_amounts, v_series)
-  )::text;
+  return app.answer_questions(p_queries::jsonb);
 end
 $$;
 

@@ -30,6 +30,10 @@ begin
       p_question.number, k.n, d.key, d.aggregation_method, d.unit = 'currency', declared.names,
       d.metadata ->> 'distinct_dimension', d.metadata ->> 'percentile',
       d.aggregation_method in ('distinct', 'percentile') or v_is_uneven or not v_dimensions <@ declared.names
+        or exists (
+          select from app.rollup_rebuilds b
+          where b.org_id = v_org_id and b.store_id = any (p_question.stores) and b.metric_key = d.key
+        )
     )::app.question_part
     from unnest(p_keys) with ordinality as k(key, n)
     join app.metrics d on d.key = k.key

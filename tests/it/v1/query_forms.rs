@@ -179,3 +179,36 @@ async fn an_answer_that_the_client_has_is_not_sent_again() {
     assert_ne!(tag(&changed), known);
     changed.ok();
 }
+
+#[tokio::test]
+async fn an_answer_is_of_one_state_of_the_data() {
+    let (bundle, acme) = bundle_with_orders().await;
+    // The same number from rollups, and from events: there is a condition on a dimension that is not declared.
+    let from_rollups = json!({"metrics": ["orders"], "from": "2026-10-01", "to": "2026-10-04", "granularity": "none"});
+    let mut from_events = from_rollups.clone();
+    from_events["filter"] = json!({"not": {"dimension": "never", "exists": true}});
+    let both = json!({"queries": [from_rollups, from_events, from_rollups]});
+
+    let sending = async {
+        for batch in 0..40 {
+            let event = |n: usize| {
+                json!({"id": format!("{batch}-{n}"), "metric": "orders", "store_id": acme.store_id, "value": "1",
+                       "recorded_at": "2026-10-02T12:00:00Z"})
+            };
+            let events: Vec<Value> = (0..25).map(event).collect();
+            ask(post(&bundle, "/v1/events", &acme.token, &json!(events))).await.ok();
+        }
+    };
+    let asking = async {
+        let mut seen = Vec::new();
+        while seen.last() != Some(&"1010".to_owned()) {
+            let answer = ask(post(&bundle, "/v1/query", &acme.token, &both)).await.ok();
+            let value = |n: usize| answer["results"][n]["series"][0]["points"][0]["value"].as_str().unwrap().to_owned();
+            assert_eq!((value(1), value(2)), (value(0), value(0)), "after {seen:?}");
+            seen.push(value(0));
+        }
+        seen.dedup();
+        assert!(seen.len() > 5, "the numbers hardly changed meanwhile: {seen:?}");
+    };
+    futures::join!(sending, asking);
+}
