@@ -8,7 +8,7 @@
 -- money without a currency is in the store's own; what is no money has none, whatever the event says.
 --
 -- Under row-level security an index is searched by what needs no working out only: so ids are worked out before. And each store
--- by itself (offset 0), since how many stores this organization has, a plan does not know.
+-- by itself (offset 0), since how many stores this organization has, a plan does not know; but once, however many series it has.
 
 set role tally_owner;
 
@@ -41,6 +41,13 @@ begin
         select x.id from public.stores x where x.org_id = v_org_id and x.external_id = t.external_id offset 0
       ) as x on true
     ),
+    named as materialized (
+      select s.id, s.timezone, s.currency
+      from (select distinct i.id from identified i) as i
+      cross join lateral (
+        select s.id, s.timezone, s.currency from public.stores s where s.org_id = v_org_id and s.id = i.id offset 0
+      ) as s
+    ),
     found as materialized (
       select
         i.position, s.id as store_id, s.timezone, i.source, i.metric, i.dimensions,
@@ -57,15 +64,14 @@ begin
           when d.aggregation_method in ('ratio', 'formula') then 'derived_metric'
         end as code
       from identified i
-      left join lateral (
-        select s.id, s.timezone, s.currency from public.stores s where s.org_id = v_org_id and s.id = i.id offset 0
-      ) as s on true
+      left join named s on s.id = i.id
       left join app.metrics d on d.key = i.metric
     )
+    -- Partitioned by the metric first, since two of those are told apart fastest.
     select row(
       f.position, f.store_id, f.timezone, f.source, dense_rank() over (order by f.store_id, f.source collate "C"), f.metric,
       f.currency, f.dimensions, f.rollup_dimensions,
-      min(f.position) over (partition by f.store_id, f.metric collate "C", f.currency collate "C", f.rollup_dimensions), f.code
+      min(f.position) over (partition by f.metric collate "C", f.store_id, f.currency collate "C", f.rollup_dimensions), f.code
     )::app.event_series
     from found f
     order by f.position
