@@ -38,11 +38,14 @@ declare
   v_open_until constant timestamptz := now() + interval '1 day';
 begin
   with series as materialized (
-    select s.* from unnest(p_series) as s
+    -- Their numbers begin with 1. Said here, it makes the plan hash them and not the events, so that these keep their order: what
+    -- comes sorted is sorted at once.
+    select s.* from unnest(p_series) as s where s.number > 0
   ),
   judged as materialized (
     select
-      u.position, s.number, s.rollup, s.place, s.timezone, u.id, u.value::numeric as value, u.recorded_at,
+      u.position, s.rollup, s.place, s.store_id, s.timezone, s.source, u.id, u.recorded_at, s.metric_key,
+      u.value::numeric as value, s.currency, s.dimensions,
       case
         when s.code is not null then s.code
         when u.recorded_at not between p_open_from and v_open_until then 'out_of_range'
@@ -54,9 +57,8 @@ begin
   inserted as (
     insert into public.metric_events
     select
-      v_org_id, s.store_id, s.source, j.id, j.recorded_at, s.metric_key, j.value, s.currency, s.dimensions, now()
+      v_org_id, j.store_id, j.source, j.id, j.recorded_at, j.metric_key, j.value, j.currency, j.dimensions, now()
     from judged j
-    left join series s on s.number = j.number
     where p_insert and j.code is null
     order by j.place, j.id collate "C", j.recorded_at
   ),
@@ -87,10 +89,9 @@ begin
     array(
       select distinct on (j.place, j.id collate "C", j.recorded_at)
         row(
-          v_org_id, s.store_id, s.source, j.id, j.recorded_at, s.metric_key, j.value, s.currency, s.dimensions, now()
+          v_org_id, j.store_id, j.source, j.id, j.recorded_at, j.metric_key, j.value, j.currency, j.dimensions, now()
         )::public.metric_events
       from judged j
-      left join series s on s.number = j.number
       where not p_insert and j.code is null
       order by j.place, j.id collate "C", j.recorded_at,
         case p_on_conflict when 'replace' then -j.position else j.position end
