@@ -41,11 +41,16 @@ declare
   v_ids constant text[] := string_to_array(p_ids, E'\n');
   v_values constant text[] := string_to_array(p_values, E'\n');
   v_recorded_at constant timestamptz[] := array(
-    -- In two parts, each of which a double precision number can hold exactly.
     select
-      timestamptz 'epoch' + (u.microseconds / 1000000) * interval '1 second'
-      + (u.microseconds % 1000000) * interval '1 microsecond'
-    from unnest(p_recorded_at) as u(microseconds)
+      case
+        -- Up to 2^32 seconds a double precision number tells each microsecond.
+        when u.microseconds between 0 and 4294967296000000 then to_timestamp(u.microseconds / 1000000::double precision)
+        -- Beyond, it does so in two parts.
+        else
+          timestamptz 'epoch' + (u.microseconds / 1000000) * interval '1 second'
+          + (u.microseconds % 1000000) * interval '1 microsecond'
+      end
+    from (select unnest(p_recorded_at) as microseconds) as u
   );
   v_rejected jsonb := p_rejected::jsonb;
   v_sent constant bigint := cardinality(v_ids) + jsonb_array_length(v_rejected);
