@@ -11,11 +11,12 @@ use super::instant::instant;
 use super::name::{MAX_ID_BYTES, MAX_NAME_BYTES, MAX_SOURCE_BYTES, name};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// Ends a part of a key, none of which has a control character.
-const END_OF_PART: char = '\u{1f}';
-/// Stands for a part that is not there, which is another one than an empty one.
-const NO_PART: char = '\u{1e}';
+const END_OF_PART: u8 = 0x1f;
+/// Stands for a part that is not there, which is another one than an empty one; and before a uuid, which no text is.
+const NO_PART: u8 = 0x1e;
 /// The most dimensions that are remembered as they were written, so that those of many events are read once: more than
 /// one would draw, and little memory.
 const MAX_REMEMBERED: usize = 256;
@@ -25,11 +26,20 @@ const MAX_REMEMBERED: usize = 256;
 pub(super) struct Builder {
     columns: Columns,
     /// Series by their parts.
-    numbers: HashMap<String, i32>,
+    numbers: HashMap<Vec<u8>, i32>,
     /// The parts of the series that is looked for; kept for its memory.
-    key: String,
+    key: Vec<u8>,
     /// Dimensions, by how they were written.
-    remembered: HashMap<String, String>,
+    remembered: HashMap<String, Rc<str>>,
+}
+
+/// What an event has in common with others.
+struct Series<'a> {
+    store: &'a Store<'a>,
+    source: &'a str,
+    metric: &'a str,
+    currency: Option<&'a str>,
+    dimensions: &'a str,
 }
 
 impl Builder {
@@ -44,14 +54,8 @@ impl Builder {
         let recorded_at = instant(&event.recorded_at)?;
         let dimensions = self.dimensions(event.dimensions)?;
 
-        let (store_id, external_id) = match &event.store {
-            Store::Implied => (None, None),
-            Store::Id(id) => (Some(id.to_string()), None),
-            Store::External(id) => (None, Some(id.as_ref())),
-        };
-        let series =
-            [store_id.as_deref(), external_id, Some(source), Some(&event.metric), currency, Some(dimensions.as_str())];
-        let number = self.number(series);
+        let (store, metric, dimensions) = (&event.store, event.metric.as_ref(), dimensions.as_ref());
+        let number = self.number(&Series { store, source, metric, currency, dimensions });
         self.columns.numbers.push(Some(number));
         self.columns.ids.push(&event.id);
         self.columns.values.push(value);
@@ -64,40 +68,64 @@ impl Builder {
         self.columns
     }
 
-    fn dimensions(&mut self, raw: Option<&RawValue>) -> Result<String, Fault> {
+    fn dimensions(&mut self, raw: Option<&RawValue>) -> Result<Rc<str>, Fault> {
         let raw = raw.map_or("{}", RawValue::get);
         if let Some(known) = self.remembered.get(raw) {
             return Ok(known.clone());
         }
-        let read = dimensions(raw)?;
+        let read = Rc::from(dimensions(raw)?);
         if self.remembered.len() < MAX_REMEMBERED {
-            self.remembered.insert(raw.to_owned(), read.clone());
+            self.remembered.insert(raw.to_owned(), Rc::clone(&read));
         }
         Ok(read)
     }
 
     /// The number of a series, which is added if it is new.
-    fn number(&mut self, parts: [Option<&str>; 6]) -> i32 {
-        self.key.clear();
-        for part in parts {
-            match part {
-                Some(part) => self.key.push_str(part),
-                None => self.key.push(NO_PART),
-            }
-            self.key.push(END_OF_PART);
-        }
+    fn number(&mut self, series: &Series<'_>) -> i32 {
+        series.write_key(&mut self.key);
         if let Some(number) = self.numbers.get(&self.key) {
             return *number;
         }
-        let SeriesColumns { store_ids, external_ids, sources, metrics, currencies, dimensions } =
-            &mut self.columns.series;
-        let columns = [store_ids, external_ids, sources, metrics, currencies, dimensions];
-        for (column, part) in columns.into_iter().zip(parts) {
-            column.push(part.map(str::to_owned));
-        }
+        series.add_to(&mut self.columns.series);
         // There are at most as many as events in a batch.
         let number = i32::try_from(self.numbers.len() + 1).unwrap_or(i32::MAX);
         self.numbers.insert(self.key.clone(), number);
         number
+    }
+}
+
+impl Series<'_> {
+    /// Its parts in one: made and hashed for every event, so a uuid is its bytes.
+    fn write_key(&self, key: &mut Vec<u8>) {
+        key.clear();
+        match self.store {
+            Store::Implied => (),
+            Store::Id(id) => {
+                key.push(NO_PART);
+                key.extend_from_slice(id.as_bytes());
+            }
+            Store::External(id) => key.extend_from_slice(id.as_bytes()),
+        }
+        for part in [Some(self.source), Some(self.metric), self.currency, Some(self.dimensions)] {
+            key.push(END_OF_PART);
+            match part {
+                Some(part) => key.extend_from_slice(part.as_bytes()),
+                None => key.push(NO_PART),
+            }
+        }
+    }
+
+    fn add_to(&self, columns: &mut SeriesColumns) {
+        let (store_id, external_id) = match self.store {
+            Store::Implied => (None, None),
+            Store::Id(id) => (Some(id.to_string()), None),
+            Store::External(id) => (None, Some(id.as_ref().to_owned())),
+        };
+        columns.store_ids.push(store_id);
+        columns.external_ids.push(external_id);
+        columns.sources.push(Some(self.source.to_owned()));
+        columns.metrics.push(Some(self.metric.to_owned()));
+        columns.currencies.push(self.currency.map(str::to_owned));
+        columns.dimensions.push(Some(self.dimensions.to_owned()));
     }
 }
