@@ -10,7 +10,7 @@ use super::reading::{Place, Reading};
 use super::receipt::{Receipt, ReceiptError, Stored, StoredError};
 use super::rejected::{Known, Rejection, known, raw};
 use super::texts::Texts;
-use super::{json, ndjson};
+use super::{json, ndjson, order};
 use crate::problem::{Kind, Problem};
 use bytes::Bytes;
 use serde::Serializer as _;
@@ -50,7 +50,8 @@ impl Batch {
         let mut reading = Reading::default();
         read(&mut reading, &body)?;
         let Reading { builder, rows, rejected, .. } = reading.within_limits()?;
-        Ok(Self { body, naming, columns: builder.into_columns(), rows, rejected })
+        let (columns, rows) = order::by_id(builder.into_columns(), rows);
+        Ok(Self { body, naming, columns, rows, rejected })
     }
 
     fn read_binary(context: &Context, data: &[u8]) -> Result<Self, Problem> {
@@ -310,6 +311,57 @@ mod tests {
         assert_eq!(columns.row(1).unwrap().dimensions, Some(r#"{"channel":"app"}"#));
         assert_eq!(columns.row(4), columns.row(0));
         assert_eq!(columns.row(5), None);
+    }
+
+    #[test]
+    fn events_of_one_sender_come_by_their_ids() {
+        let named = |id: &str, value: &str| {
+            let mut event = event();
+            (event["id"], event["value"]) = (json!(id), json!(value));
+            event
+        };
+        let told = |batch: &Batch| -> Vec<_> {
+            let columns = &batch.columns;
+            (0..columns.numbers.len()).map(|at| columns.row(at).unwrap().value.unwrap().to_owned()).collect()
+        };
+        let mut other = named("order-2", "4");
+        other["currency"] = json!("EUR");
+        other["recorded_at"] = json!("2026-11-22T08:00:00Z");
+        let events =
+            [named("order-10", "0"), named("order-1", "1"), json!(7), named("zz", "3"), other, named("order-1", "5")];
+        let batch = read(&json!(events));
+        assert_eq!(told(&batch), ["1", "5", "0", "4", "3"], "those of one id as they were sent");
+        assert_eq!(batch.columns.row(3).unwrap().currency, Some("EUR"));
+        assert_eq!(batch.columns.row(3).unwrap().recorded_at, Some(1_795_334_400_000_000));
+        assert_eq!(texts(&batch), [1, 5, 0, 4, 3, 2].map(|at: usize| events[at].to_string()));
+        let errors = json!([{"index": 2, "code": "unknown_metric", "detail": "x", "quarantine_id": null}]);
+        let stored = json!({"accepted": 4, "duplicates": 0, "replaced": 0, "rejected_ids": [], "quarantined": 0,
+                            "quarantine_full": false, "errors": errors});
+        let receipt = batch.receipt(serde_json::from_value(stored).unwrap());
+        let errors: Vec<_> = receipt.errors.iter().map(|error| (error.index, error.id.as_deref())).collect();
+        assert_eq!(errors, [(0, Some("order-10")), (2, None)]);
+
+        let mut elsewhere = named("order-0", "2");
+        elsewhere["source"] = json!("till");
+        let batch = read(&json!([named("order-2", "0"), named("order-1", "1"), elsewhere]));
+        assert_eq!(told(&batch), ["0", "1", "2"], "those of several as they were sent");
+    }
+
+    #[test]
+    fn a_store_is_another_one_by_another_name() {
+        let named = |subject: Value| {
+            json!({"specversion": "1.0", "id": "1", "type": "revenue", "source": "s", "subject": subject,
+                   "time": "2026-11-22T07:00:00Z", "data": {"value": 1}})
+        };
+        let mut implied = named(json!(STORE));
+        implied.as_object_mut().unwrap().remove("subject");
+        let digits = STORE.replace('-', "");
+        let events = [named(json!(STORE)), named(json!(digits)), implied, named(json!("s")), named(json!(STORE))];
+        let columns = Batch::read(&Format::CloudEventBatch, json!(events).to_string()).unwrap().columns;
+        assert_eq!(columns.numbers, [1, 2, 3, 4, 1].map(Some));
+        let names: Vec<_> =
+            (0..4).map(|at| columns.row(at).unwrap()).map(|row| (row.store_id, row.external_id)).collect();
+        assert_eq!(names, [(Some(STORE), None), (None, Some(digits.as_str())), (None, None), (None, Some("s"))]);
     }
 
     #[test]

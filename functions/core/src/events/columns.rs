@@ -35,6 +35,14 @@ impl Lines {
     }
 }
 
+impl<'a> FromIterator<&'a str> for Lines {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(texts: I) -> Self {
+        let mut lines = Self::default();
+        texts.into_iter().for_each(|text| lines.push(text));
+        lines
+    }
+}
+
 impl From<Lines> for String {
     fn from(Lines(text): Lines) -> Self {
         text
@@ -56,6 +64,16 @@ pub struct SeriesColumns {
     pub currencies: Vec<Option<String>>,
     /// JSON objects of scalars.
     pub dimensions: Vec<Option<String>>,
+}
+
+impl SeriesColumns {
+    /// Whether all name the same store in the same way, and the same source.
+    pub(super) fn are_of_one_sender(&self) -> bool {
+        fn is_one(column: &[Option<String>]) -> bool {
+            column.iter().all(|text| Some(text) == column.first())
+        }
+        is_one(&self.store_ids) && is_one(&self.external_ids) && is_one(&self.sources)
+    }
 }
 
 /// An event of a batch, put together from its columns.

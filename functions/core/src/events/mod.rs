@@ -20,6 +20,7 @@ mod json;
 mod name;
 mod ndjson;
 mod on_conflict;
+mod order;
 mod reading;
 mod receipt;
 mod rejected;
