@@ -36,17 +36,18 @@ pub(crate) fn outcome(mut batch: Batch) -> Outcome {
 }
 
 /// Each text from where the batch says that it is.
-fn texts(Texts { bytes, starts, lengths }: &Texts) -> Vec<String> {
-    let number = |number: &Option<i32>| number.and_then(|number| usize::try_from(number).ok());
-    let places = starts.iter().zip(lengths).map(|(start, length)| number(start).zip(number(length)));
-    let text = |place: Option<(usize, usize)>| {
-        let bytes = place.and_then(|(start, length)| bytes.get(start..start + length));
+fn texts(Texts { bytes, lengths }: &Texts) -> Vec<String> {
+    let mut rest = bytes.as_slice();
+    let text = |length: &str| {
+        let bytes = length.parse().ok().and_then(|length| rest.split_off(..length));
         match bytes.map(|bytes| String::from_utf8(bytes.to_vec())) {
             Some(Ok(text)) => text,
             other => panic!("no text: {other:?}"),
         }
     };
-    places.map(text).collect()
+    let texts = lengths.iter().map(text).collect();
+    assert!(rest.is_empty(), "bytes of no text");
+    texts
 }
 
 /// Every event is in the receipt, once.

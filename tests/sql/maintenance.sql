@@ -41,8 +41,7 @@ begin
     (select string_agg('1', E'\n') from unnest(v_all)),
     array(select extract(epoch from pg_temp.ago(m::integer)) * 1000000 from unnest(v_all) m)::bigint[],
     '{}',
-    array(select 0 from unnest(v_all)),
-    array(select 2 from unnest(v_all)),
+    (select string_agg('0', E'\n') from unnest(v_all)),
     '[]', 'ignore', false
   );
   set local role none;

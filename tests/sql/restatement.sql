@@ -18,7 +18,7 @@ create function pg_temp.send(p_on_conflict text, p_id text, p_value text, p_reco
   select api.ingest_events(
     '{"sub": "aaaaaaaa-0000-4000-8000-000000000001", "org_id": "aaaaaaaa-0000-4000-8000-00000000000a", "user_role": "member"}',
     '{aaaaaaaa-0000-4000-8000-00000000000c}', '{null}', '{api}', '{sessions}', '{null}', '{"{}"}', '{1}', p_id,
-    p_value, array[extract(epoch from p_recorded_at::timestamptz) * 1000000]::bigint[], '{}', '{0}', '{2}', '[]', p_on_conflict, false
+    p_value, array[extract(epoch from p_recorded_at::timestamptz) * 1000000]::bigint[], '{}', '2', '[]', p_on_conflict, false
   )::jsonb
 $$;
 create function pg_temp.day() returns table (count bigint, sum numeric, min numeric, max numeric, last numeric)

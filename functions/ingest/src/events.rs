@@ -32,7 +32,7 @@ pub(crate) async fn ingest(request: &mut Incoming) -> Result<Reply, Problem> {
 
     let Columns { series, numbers, ids, values, recorded_at } = batch.take_columns();
     let SeriesColumns { store_ids, external_ids, sources, metrics, currencies, dimensions } = series;
-    let Texts { bytes, starts, lengths } = batch.texts();
+    let Texts { bytes, lengths } = batch.texts();
     let parameters = vec![
         authority.into_json().into(),
         store_ids.into(),
@@ -46,8 +46,7 @@ pub(crate) async fn ingest(request: &mut Incoming) -> Result<Reply, Problem> {
         String::from(values).into(),
         recorded_at.into(),
         bytes.into(),
-        starts.into(),
-        lengths.into(),
+        String::from(lengths).into(),
         batch.rejected()?.into(),
         on_conflict.name().to_owned().into(),
         dry_run.into(),

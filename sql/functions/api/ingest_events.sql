@@ -4,8 +4,8 @@
 --   p_store_ids to p_recorded_at, p_on_conflict   the events of good form, see app.store_events; ids and values one a
 --                line, times in microseconds since 1970
 --   p_rejected   events of bad form as app.quarantine_events takes them, but for "body"
---   p_body, p_starts, p_lengths   the texts of the former and then of the latter in one, and where each of them stands in it,
---                bytes: what is rejected is kept as it was sent
+--   p_body, p_lengths   the texts of the former and then of the latter, one behind the other, and how long each is, bytes, one a
+--                line: what is rejected is kept as it was sent
 --   p_dry_run    the same answer, and nothing is stored
 --
 -- Answers {"accepted", "duplicates", "replaced", "errors": [{"index", "code", "detail", "quarantine_id"}], "rejected_ids",
@@ -29,8 +29,7 @@ create or replace function api.ingest_events(
   p_values text,
   p_recorded_at bigint[],
   p_body bytea,
-  p_starts integer[],
-  p_lengths integer[],
+  p_lengths text,
   p_rejected text,
   p_on_conflict text,
   p_dry_run boolean
@@ -57,6 +56,8 @@ declare
   v_taken jsonb;
   v_errors jsonb;
   v_kept uuid[] := '{}';
+  v_lengths integer[];
+  v_starts integer[];
   v_refused integer;
 begin
   perform app.assume_authority(p_authority);
@@ -74,6 +75,13 @@ begin
 
   v_refused := jsonb_array_length(v_taken -> 'errors');
   if v_refused + jsonb_array_length(v_rejected) > 0 and not p_dry_run then
+    -- Read only here, as most batches have nothing rejected.
+    v_lengths := string_to_array(p_lengths, E'\n');
+    v_starts := array(
+      select sum(u.length) over (order by u.position) - u.length
+      from unnest(v_lengths) with ordinality as u(length, position)
+      order by u.position
+    );
     v_rejected := (
       select coalesce(jsonb_agg(app.refused_event(
         p_store_ids[u.series], p_external_ids[u.series], p_sources[u.series], p_metrics[u.series], p_currencies[u.series],
@@ -81,7 +89,7 @@ begin
         convert_from(substring(p_body from u.start + 1 for u.length), 'UTF8'), e.error ->> 'code'
       ) order by e.position), '[]')
       from jsonb_array_elements(v_taken -> 'errors') with ordinality as e(error, position)
-      join unnest(p_series, v_ids, v_values, v_recorded_at, p_starts, p_lengths) with ordinality
+      join unnest(p_series, v_ids, v_values, v_recorded_at, v_starts, v_lengths) with ordinality
         as u(series, id, value, recorded_at, start, length, position) on u.position = (e.error ->> 'index')::integer + 1
     ) || (
       select coalesce(jsonb_agg(
@@ -89,7 +97,7 @@ begin
         order by r.position
       ), '[]')
       from jsonb_array_elements(v_rejected) with ordinality as r(event, position)
-      join unnest(p_starts, p_lengths) with ordinality as u(start, length, position)
+      join unnest(v_starts, v_lengths) with ordinality as u(start, length, position)
         on u.position = cardinality(v_ids) + r.position
     );
     v_kept := app.quarantine_events(v_rejected);
@@ -113,12 +121,12 @@ end
 $$;
 
 comment on function api.ingest_events(
-  text, text[], text[], text[], text[], text[], text[], integer[], text, text, bigint[], bytea, integer[], integer[], text,
-  text, boolean
+  text, text[], text[], text[], text[], text[], text[], integer[], text, text, bigint[], bytea, text, text, text,
+  boolean
 ) is 'POST /v1/events';
 grant execute on function api.ingest_events(
-  text, text[], text[], text[], text[], text[], text[], integer[], text, text, bigint[], bytea, integer[], integer[], text,
-  text, boolean
+  text, text[], text[], text[], text[], text[], text[], integer[], text, text, bigint[], bytea, text, text, text,
+  boolean
 ) to tally_ingest;
 
 reset role;

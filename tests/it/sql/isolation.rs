@@ -549,7 +549,7 @@ impl Fire {
             ("p_dimensions", _) => "array['{}']".to_owned(),
             ("p_external_ids", _) => "array[null]::text[]".to_owned(),
             ("p_series", _) => "array[1]".to_owned(),
-            ("p_starts" | "p_lengths", _) => "array[0, 0]".to_owned(),
+            ("p_lengths", _) => "E'0\\n0'".to_owned(),
             ("p_body", "bytea") => "''::bytea".to_owned(),
             ("p_rejected", _) => {
                 let told =

@@ -8,8 +8,8 @@ create function pg_temp.send(p_authority text, p_store text, p_at bigint, p_valu
     array_fill('orders'::text, '{1000}'), array_fill(null::text, '{1000}'),
     array(select jsonb_build_object('channel', 'channel ' || n)::text from generate_series(1, 1000) as n),
     array(select generate_series(1, 1000)), (select string_agg('many-' || n, E'\n') from generate_series(1, 1000) as n),
-    array_to_string(array_fill(p_value, '{1000}'), E'\n'), array_fill(p_at, '{1000}'), '', array_fill(0, '{1000}'),
-    array_fill(0, '{1000}'), '[]', p_on_conflict, false
+    array_to_string(array_fill(p_value, '{1000}'), E'\n'), array_fill(p_at, '{1000}'), '',
+    array_to_string(array_fill(0, '{1000}'), E'\n'), '[]', p_on_conflict, false
   )
 $$;
 

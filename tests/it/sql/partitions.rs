@@ -98,18 +98,16 @@ impl Tenant {
     fn batch(&self, orders: &[(String, String)]) -> String {
         let authority = json!({"sub": self.user, "org_id": self.org, "user_role": "owner"});
         let lines = |value: fn(&(String, String)) -> &str| orders.iter().map(value).collect::<Vec<_>>().join("\n");
-        let numbers = |number: &str| format!("'{{{}}}'", vec![number; orders.len()].join(","));
         format!(
             "select api.ingest_events('{authority}', array['{}'], '{{null}}', '{{test}}', '{{orders}}', '{{null}}', '{{\"{{}}\"}}', \
              {}, '{}', '{}', (select array_agg(extract(epoch from t::timestamptz) * 1000000) from unnest('{{{}}}'::text[]) as t)::bigint[], \
-             '{{}}', {}, {}, '[]', 'ignore', false)::jsonb",
+             '{{}}', '{}', '[]', 'ignore', false)::jsonb",
             self.store,
-            numbers("1"),
+            format_args!("'{{{}}}'", vec!["1"; orders.len()].join(",")),
             lines(|order| &order.0),
             lines(|_| "1"),
             orders.iter().map(|order| format!("\"{}\"", order.1)).collect::<Vec<_>>().join(","),
-            numbers("0"),
-            numbers("2"),
+            lines(|_| "0"),
         )
     }
 

@@ -71,7 +71,7 @@ const CASES: [Case; 19] = [
         role: "tally_ingest",
         // One that is new, and one that is there and restated.
         call: "api.ingest_events(:'authority', array[:'store'], '{null}', '{test}', '{orders}', '{null}', '{\"{}\"}', '{1,1}',
-            E'new\n' || :'event_id', E'1\n2', array[:event_us, :event_us], '{}', '{0,0}', '{2,2}', '[]', 'replace', false)",
+            E'new\n' || :'event_id', E'1\n2', array[:event_us, :event_us], '{}', E'2\n2', '[]', 'replace', false)",
         index: "metric_events_#_pkey",
     },
     Case {

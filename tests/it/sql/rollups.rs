@@ -357,8 +357,7 @@ impl Batch {
             .bind(column(|event| &event.value).join("\n"))
             .bind(self.events.iter().map(|event| event.microseconds()).collect::<Vec<_>>())
             .bind(Vec::<u8>::new())
-            .bind(vec![0; self.events.len()])
-            .bind(vec![0; self.events.len()])
+            .bind(column(|_| "0").join("\n"))
             .bind("[]")
             .bind(self.on_conflict)
             .bind(false);

@@ -402,10 +402,10 @@ mod tests {
 
     /// The events of good form and then the others, from where the database looks for them.
     fn texts(batch: &Batch) -> Vec<String> {
-        let Texts { bytes, starts, lengths } = batch.texts();
-        let number = |number: Option<i32>| usize::try_from(number.unwrap()).unwrap();
-        let places = starts.into_iter().zip(lengths).map(|(at, length)| (number(at), number(length)));
-        places.map(|(at, length)| String::from_utf8(bytes[at..at + length].to_vec()).unwrap()).collect()
+        let Texts { bytes, lengths } = batch.texts();
+        let mut rest = bytes.as_slice();
+        let texts = lengths.iter().map(|length| rest.split_off(..length.parse().unwrap()).unwrap());
+        texts.map(|text| String::from_utf8(text.to_vec()).unwrap()).collect()
     }
 
     fn codes(batch: &Batch) -> Vec<(usize, &str)> {

@@ -1,16 +1,15 @@
 //! The texts of events, all in one: what is rejected is kept as it was sent, and nothing is escaped on its way.
 
+use super::columns::Lines;
 use std::borrow::Cow;
 
-/// Texts, and where each of them stands.
+/// Texts, and how long each of them is.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Texts {
     /// All of them, one behind the other.
     pub bytes: Vec<u8>,
-    /// Where each begins, bytes.
-    pub starts: Vec<Option<i32>>,
     /// How long each is, bytes.
-    pub lengths: Vec<Option<i32>>,
+    pub lengths: Lines,
 }
 
 impl Texts {
@@ -18,8 +17,7 @@ impl Texts {
     pub(super) fn of<'a>(texts: impl Iterator<Item = Cow<'a, [u8]>> + Clone) -> Self {
         let mut all = Self { bytes: Vec::with_capacity(texts.clone().map(|text| text.len()).sum()), ..Self::default() };
         for text in texts {
-            all.starts.push(i32::try_from(all.bytes.len()).ok());
-            all.lengths.push(i32::try_from(text.len()).ok());
+            all.lengths.push(&text.len().to_string());
             all.bytes.extend_from_slice(&text);
         }
         all
