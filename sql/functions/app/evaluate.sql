@@ -3,7 +3,8 @@
 --   p_program   reverse Polish notation: numbers, the positions of parts as #1, + - * / and ~ for minus
 --   p_values    the values of the parts, null where there is none
 --
--- Exact but for divisions, which are rounded to 12 places; over zero there is none.
+-- Exact but for divisions, which are rounded to 12 places; over zero there is none. Postgres divides to 16 digits or to as many
+-- places as the numerator has, whichever is more: so it is given 30.
 
 set role tally_owner;
 
@@ -24,7 +25,7 @@ begin
         when '+' then v_stack[v_top] + v_stack[v_top + 1]
         when '-' then v_stack[v_top] - v_stack[v_top + 1]
         when '*' then v_stack[v_top] * v_stack[v_top + 1]
-        else round(v_stack[v_top] / nullif(v_stack[v_top + 1], 0), 12)
+        else round(round(v_stack[v_top], 30) / nullif(v_stack[v_top + 1], 0), 12)
       end;
     else
       v_top := v_top + 1;

@@ -28,7 +28,7 @@ begin
       ) as r on true
     )
     select row(
-      a.question, a.currency, a.day, case when a.currency = a.target then 1 else round(t.rate / s.rate, 18) end
+      a.question, a.currency, a.day, case when a.currency = a.target then 1 else round(round(t.rate, 36) / s.rate, 18) end
     )::app.factor
     from asked a
     join rate t on t.currency = a.target and t.day = a.day

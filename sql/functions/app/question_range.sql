@@ -28,7 +28,7 @@ begin
   v_range.starts_at := p_from;
   v_range.ends_at := p_to;
   v_range.is_by_date := p_question.granularity not in ('none', '15m', 'hour');
-  if p_question.granularity <> 'none' and p_to > p_from + least(v_length * (c_max_buckets + 1), c_max_years) then
+  if p_to > p_from + least(v_length * (c_max_buckets + 1), c_max_years) then
     raise exception using errcode = 'TH006', message = format(
       'the range is longer than %s buckets or 100 years; ask for a shorter one or longer buckets', c_max_buckets
     );

@@ -109,7 +109,7 @@ begin
           json_build_object(
             'index', m.number - 1, 'start', p.label, 'value', p.value::text,
             'difference', (m.value - p.value)::text,
-            'change', trim_scale(round((m.value - p.value) / nullif(abs(p.value), 0), 12))::text
+            'change', trim_scale(round(round(m.value - p.value, 30) / nullif(abs(p.value), 0), 12))::text
           ) order by p.number
         ) as points
       from point p
@@ -120,7 +120,7 @@ begin
     total as (
       select
         s.number, t.main::text as main, t.compared::text as compared, (t.main - t.compared)::text as difference,
-        trim_scale(round((t.main - t.compared) / nullif(abs(t.compared), 0), 12))::text as change
+        trim_scale(round(round(t.main - t.compared, 30) / nullif(abs(t.compared), 0), 12))::text as change
       from series s
       left join cell m on m.number = s.number and m.range = 0 and m.bucket = 0
       left join cell c on c.number = s.number and c.range = 1 and c.bucket = 0

@@ -295,6 +295,29 @@ async fn a_ratio_is_divided_after_its_sides_are_summed() {
 }
 
 #[tokio::test]
+async fn a_large_quotient_has_its_twelve_places() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    define(&bundle, &acme.org_id, "mean", "count", "avg", &json!({})).await;
+    define(&bundle, &acme.org_id, "share", "ratio", "formula", &json!({"formula": "clicks / impressions"})).await;
+    let large = |metric: &str, value: &str| {
+        json!({"id": Uuid::new_v4(), "metric": metric, "store_id": acme.store_id, "value": value,
+               "recorded_at": "2026-10-05T12:00:00Z"})
+    };
+    let clicks = "1000000000000000000";
+    let mut events = vec![large("clicks", clicks), large("impressions", "3"), large("mean", clicks)];
+    events.extend([large("mean", "0"), large("mean", "0")]);
+    send(&bundle, &acme, &events).await;
+    let question = json!({"metrics": ["ctr", "share", "mean"], "from": "2026-10-05", "to": "2026-10-06", "totals": true,
+                          "compare": {"from": "2026-10-05", "to": "2026-10-06"}});
+    let answer = ask(post(&bundle, "/v1/query", &acme.token, &question)).await.ok();
+    let third = json!("333333333333333333.333333333333");
+    for series in answer["series"].as_array().unwrap() {
+        assert_eq!((values(series), &series["total"]), (vec![&third], &third), "{}", series["metric"]);
+    }
+}
+
+#[tokio::test]
 async fn a_ratio_keeps_currencies_apart() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();
