@@ -48,9 +48,7 @@ create type app.question_range as (
   ends_at timestamptz,
   has_whole_days boolean,
   is_uneven boolean,
-  is_by_date boolean,
   starts timestamptz[],
-  dates timestamp[],
   labels text[],
   places integer[],
   repeats integer[]

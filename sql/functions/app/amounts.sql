@@ -1,5 +1,8 @@
 -- What parts have in each bucket and in the whole range, money in the currency that is asked for.
 --
+-- Of equal numbers with more and fewer places the least and the greatest have the most, so that answers do not differ by which came
+-- first.
+--
 -- Levels are added over stores and dimensions and never over time: of each the last value counts, in a bucket and in the whole
 -- range.
 
@@ -31,8 +34,8 @@ begin
       where a.day is null
       union all
       select
-        c.question, c.range, c.part, c.currency, c.group_key, c.bucket, c.level_key, sum(c.count), sum(c.sum), min(c.min),
-        max(c.max), max(c.latest), min(c.missing_rate)
+        c.question, c.range, c.part, c.currency, c.group_key, c.bucket, c.level_key, sum(c.count), sum(c.sum),
+        round(min(c.min), max(scale(c.min))), round(max(c.max), max(scale(c.max))), max(c.latest), min(c.missing_rate)
       from converted c
       group by 1, 2, 3, 4, 5, 6, 7
     ),
@@ -49,7 +52,8 @@ begin
     where a.level_key is null
     union all
     select row(
-      a.question, a.range, a.part, a.currency, a.group_key, 0, sum(a.count), sum(a.sum), min(a.min), max(a.max), null
+      a.question, a.range, a.part, a.currency, a.group_key, 0, sum(a.count), sum(a.sum),
+      round(min(a.min), max(scale(a.min))), round(max(a.max), max(scale(a.max))), null
     )::app.amount
     from atom a
     where a.level_key is null

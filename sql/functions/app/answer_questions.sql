@@ -27,6 +27,7 @@ declare
   v_has_whole boolean;
   v_atoms app.atom[];
   v_amounts app.amount[];
+  v_whole app.amount[] := '{}';
   v_factors app.factor[] := '{}';
   v_groups app.question_group[];
   v_series app.series[];
@@ -53,22 +54,22 @@ begin
   end if;
   v_amounts := app.amounts(v_questions, v_atoms, v_factors);
   if v_has_whole then
-    v_amounts := v_amounts || app.event_amounts(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors);
+    v_whole := app.event_amounts(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors);
   end if;
   if cardinality(v_factors) > 0 then
-    perform app.check_rates(v_questions, v_amounts);
+    perform app.check_rates(v_questions, v_amounts || v_whole);
   end if;
 
-  v_groups := app.question_groups(v_questions, v_asked.p_metrics, v_asked.p_parts, v_amounts);
+  v_groups := app.question_groups(v_questions, v_asked.p_metrics, v_asked.p_parts, v_amounts || v_whole);
   if exists (select from unnest(v_questions) as q where q.group_by <> '{}') then
-    v_amounts := app.merge_amounts(v_asked.p_parts, v_amounts, v_groups);
+    v_amounts := app.amounts(v_questions, app.chosen_atoms(v_atoms, v_groups), v_factors);
     if v_has_whole and exists (select from unnest(v_questions) as q where q.has_other) then
-      v_amounts := v_amounts
-        || app.event_amounts(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors, v_groups);
+      v_whole := v_whole || app.event_amounts(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors, v_groups);
     end if;
   end if;
+  v_amounts := v_amounts || v_whole;
 
-  v_series := app.question_series(v_asked.p_metrics, v_asked.p_parts, v_amounts, v_groups);
+  v_series := app.question_series(v_questions, v_asked.p_metrics, v_asked.p_parts, v_amounts, v_groups);
   return app.question_results(
     v_questions, v_asked.p_ranges, v_asked.p_metrics, v_asked.p_parts, v_groups, v_series,
     app.question_cells(v_asked.p_metrics, v_asked.p_parts, v_amounts, v_series)

@@ -1,6 +1,6 @@
 -- The range that a range is compared with.
 --
---   p_compare   {"period": "previous_period"}; {"period": "previous_year"}, with "align": "weekday" 364 days earlier; or
+--   p_query   the query, its "compare" being {"period": "previous_period"}; {"period": "previous_year"}, with "align": "weekday" 364 days earlier; or
 --               {"from", "to"}, times as app.local_instant takes them
 --
 -- The previous period has as many months where the range is one of whole local months, as many days where it is one of whole
@@ -11,30 +11,31 @@
 set role tally_owner;
 
 create or replace function app.compared_range(
-  p_from timestamptz, p_to timestamptz, p_zone text, p_compare jsonb, out starts_at timestamptz, out ends_at timestamptz
+  p_from timestamptz, p_to timestamptz, p_zone text, p_query jsonb, out starts_at timestamptz, out ends_at timestamptz
 )
   language plpgsql stable set search_path = ''
 as $$
 declare
+  v_compare constant jsonb := p_query -> 'compare';
   v_from constant timestamp := p_from at time zone p_zone;
   v_to constant timestamp := p_to at time zone p_zone;
   v_has_whole_days constant boolean :=
-    p_from = app.day_start(v_from::date, p_zone) and p_to = app.day_start(v_to::date, p_zone);
-  v_year constant interval := case p_compare ->> 'align' when 'weekday' then interval '364 days' else interval '1 year' end;
+    p_from = app.clock_instant(v_from::date, p_zone) and p_to = app.clock_instant(v_to::date, p_zone);
+  v_year constant interval := case v_compare ->> 'align' when 'weekday' then interval '364 days' else interval '1 year' end;
   v_months integer;
 begin
-  if p_compare ? 'from' then
-    starts_at := app.local_instant(p_compare ->> 'from', p_zone);
-    ends_at := app.local_instant(p_compare ->> 'to', p_zone);
-  elsif p_compare ->> 'period' = 'previous_year' then
-    starts_at := app.earlier(p_from, p_zone, v_year);
-    ends_at := app.earlier(p_to, p_zone, v_year);
+  if v_compare ? 'from' then
+    starts_at := app.local_instant(v_compare ->> 'from', p_zone);
+    ends_at := app.local_instant(v_compare ->> 'to', p_zone);
+  elsif v_compare ->> 'period' = 'previous_year' then
+    starts_at := app.clock_instant(app.clock_time(p_query ->> 'from', p_zone) - v_year, p_zone);
+    ends_at := app.clock_instant(app.clock_time(p_query ->> 'to', p_zone) - v_year, p_zone);
   elsif v_has_whole_days then
     if extract(day from v_from) = 1 and extract(day from v_to) = 1 then
       v_months := extract(year from age(v_to, v_from)) * 12 + extract(month from age(v_to, v_from));
-      starts_at := app.day_start((v_from::date - make_interval(months => v_months))::date, p_zone);
+      starts_at := app.clock_instant((v_from::date - make_interval(months => v_months))::date, p_zone);
     else
-      starts_at := app.day_start(v_from::date - (v_to::date - v_from::date), p_zone);
+      starts_at := app.clock_instant(v_from::date - (v_to::date - v_from::date), p_zone);
     end if;
     ends_at := p_from;
   else

@@ -3,8 +3,7 @@
 --   p_program   reverse Polish notation: numbers, the positions of parts as #1, + - * / and ~ for minus
 --   p_values    the values of the parts, null where there is none
 --
--- Exact but for divisions, which are rounded to 12 places; over zero there is none. Postgres divides to 16 digits or to as many
--- places as the numerator has, whichever is more: so it is given 30.
+-- Exact but for divisions, which are rounded to 12 places; over zero there is none.
 
 set role tally_owner;
 
@@ -12,6 +11,8 @@ create or replace function app.evaluate(p_program text[], p_values numeric[]) re
   language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
+  -- One, with places: Postgres divides to 16 digits or to as many places as the numerator has, whichever is more.
+  c_places constant numeric := 1.000000000000000000000000000000;
   v_stack numeric[] := '{}';
   v_top integer := 0;
   v_token text;
@@ -25,7 +26,7 @@ begin
         when '+' then v_stack[v_top] + v_stack[v_top + 1]
         when '-' then v_stack[v_top] - v_stack[v_top + 1]
         when '*' then v_stack[v_top] * v_stack[v_top + 1]
-        else round(round(v_stack[v_top], 30) / nullif(v_stack[v_top + 1], 0), 12)
+        else round(v_stack[v_top] * c_places / nullif(v_stack[v_top + 1], 0), 12)
       end;
     else
       v_top := v_top + 1;

@@ -25,7 +25,7 @@ begin
     select q.* from unnest(p_questions) as q where p_groups is null or q.has_other
   ),
   range as materialized (
-    select r.*, q.timezone as zone from unnest(p_ranges) as r join question q on q.number = r.question
+    select r.* from unnest(p_ranges) as r join question q on q.number = r.question
   ),
   factor as materialized (
     select f.* from unnest(p_factors) as f
@@ -84,7 +84,7 @@ begin
     select
       f.question, f.range, f.part, f.currency, f.group_key, coalesce(b.number, 0) as bucket, count(*) as count,
       case when f.fraction is null then count(distinct f.different)
-      else (array_agg(f.value order by f.value))[ceil(f.fraction * count(*))::integer] end as value,
+      else (array_agg(f.value order by f.value, scale(f.value)))[ceil(f.fraction * count(*))::integer] end as value,
       min(f.rate) filter (where f.value is null) as missing_rate
     from (
       select f.question, f.range, f.part, f.fraction, f.currency, f.at, f.different, f.value, f.rate,
@@ -94,12 +94,7 @@ begin
         or not exists (select from answered a where a.question = f.question and a.group_key = f.group_key)
     ) as f
     join range g on g.question = f.question and g.range = f.range
-    cross join lateral (
-      select case
-        when g.is_by_date then greatest(width_bucket(f.at at time zone g.zone, g.dates), 1)
-        else width_bucket(f.at, g.starts)
-      end as number
-    ) as b
+    cross join lateral (select width_bucket(f.at, g.starts) as number) as b
     group by grouping sets (
       (f.question, f.range, f.part, f.fraction, f.currency, f.group_key, b.number),
       (f.question, f.range, f.part, f.fraction, f.currency, f.group_key)

@@ -8,6 +8,9 @@ set role tally_owner;
 create or replace function app.factors(p_questions app.question[], p_atoms app.atom[]) returns app.factor[]
   language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' set jit = off
 as $$
+declare
+  -- One, with places: Postgres divides to 16 digits or to as many places as the numerator has, whichever is more.
+  c_places constant numeric := 1.000000000000000000000000000000;
 begin
   return array(
     with asked as materialized (
@@ -28,7 +31,7 @@ begin
       ) as r on true
     )
     select row(
-      a.question, a.currency, a.day, case when a.currency = a.target then 1 else round(round(t.rate, 36) / s.rate, 18) end
+      a.question, a.currency, a.day, case when a.currency = a.target then 1 else round(t.rate * c_places / s.rate, 18) end
     )::app.factor
     from asked a
     join rate t on t.currency = a.target and t.day = a.day

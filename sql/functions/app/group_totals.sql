@@ -1,4 +1,4 @@
--- The totals that groups are ranked by, of the metrics that queries name for it.
+-- The totals that groups are ranked by, of the metrics that queries name for it; without events what they come to then.
 --
 -- Errors: TH006 they are money of several currencies.
 
@@ -22,11 +22,12 @@ declare
   v_amounts constant app.amount[] := array(select a from unnest(p_amounts) as a where a.range = 0 and a.bucket = 0);
   v_series app.series[];
   v_several record;
+  v_cells app.cell[];
 begin
   if cardinality(v_metrics) = 0 then
     return '{}';
   end if;
-  v_series := app.question_series(v_metrics, p_parts, v_amounts, p_groups);
+  v_series := app.question_series(p_questions, v_metrics, p_parts, v_amounts, p_groups);
   select q.label, m.key into v_several
   from unnest(v_series) as s
   join unnest(v_metrics) as m on m.question = s.question and m.position = s.metric
@@ -39,7 +40,14 @@ begin
       '%sgroups cannot be ranked by %s, which is in several currencies; ask for a currency', v_several.label, v_several.key
     );
   end if;
-  return app.question_cells(v_metrics, p_parts, v_amounts, v_series);
+  v_cells := app.question_cells(v_metrics, p_parts, v_amounts, v_series);
+  return v_cells || array(
+    select row(s.question, 0, s.metric, s.group_key, s.currency, 0, app.evaluate(m.program, m.empty_parts))::app.cell
+    from unnest(v_series) as s
+    join unnest(v_metrics) as m on m.question = s.question and m.position = s.metric
+    left join unnest(v_cells) as c on c.question = s.question and c.metric = s.metric and c.group_key = s.group_key
+    where c.question is null and not s.is_void
+  );
 end
 $$;
 

@@ -8,8 +8,7 @@ create or replace function app.local_instant(p_time text, p_zone text) returns t
 as $$
   select case
     when p_time like '%Z' then p_time::timestamptz
-    when p_time like '%T00:00:00' then app.day_start(p_time::timestamp::date, p_zone)
-    else p_time::timestamp at time zone p_zone
+    else app.clock_instant(p_time::timestamp, p_zone)
   end
 $$;
 

@@ -1,6 +1,6 @@
 -- The values of series in the buckets that have events, and in the whole range (bucket 0).
 --
--- Averages and quotients are rounded to 12 places, after a division to 30, see app.evaluate. Of a ratio or a formula, a part without events counts as 0 where it is a sum, a
+-- Averages and quotients are rounded to 12 places. Of a ratio or a formula, a part without events counts as 0 where it is a sum, a
 -- count or different values; a bucket in which none of its parts has any has no cell.
 
 set role tally_owner;
@@ -10,6 +10,9 @@ create or replace function app.question_cells(
 ) returns app.cell[]
   language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' set enable_nestloop = off set enable_sort = off set jit = off
 as $$
+declare
+  -- One, with places: Postgres divides to 16 digits or to as many places as the numerator has, whichever is more.
+  c_places constant numeric := 1.000000000000000000000000000000;
 begin
   return array(
     with part as materialized (
@@ -23,7 +26,7 @@ begin
       select
         p.question, a.range, p.position, a.group_key, a.bucket, p.place, p.is_told_apart, a.currency,
         case p.method
-          when 'avg' then round(round(a.sum, 30) / a.count, 12)
+          when 'avg' then round(a.sum * c_places / a.count, 12)
           when 'count' then a.count
           when 'min' then a.min
           when 'max' then a.max
@@ -48,7 +51,7 @@ begin
       t.question, t.range, t.metric, t.group_key, t.currency, t.bucket,
       case m.program
         when '{#1,#2,/}' then
-          round(round(coalesce(t.first, m.empty_parts[1]), 30) / nullif(coalesce(t.second, m.empty_parts[2]), 0), 12)
+          round(coalesce(t.first, m.empty_parts[1]) * c_places / nullif(coalesce(t.second, m.empty_parts[2]), 0), 12)
         else app.evaluate(m.program, array(
           select coalesce(t.values[array_position(t.places, e.place)], e.value)
           from unnest(m.empty_parts) with ordinality as e(value, place)

@@ -1,7 +1,6 @@
--- The buckets of a range.
+-- The buckets of a range. Each lasts until the next one begins.
 --
--- An hour or a quarter hour begins whenever the local clock shows a full one or is changed, so it is told by instants. A day
--- or longer is told by the local date: where a clock was put back over midnight, a day has two stretches.
+-- Where one begins or ends at an instant that is no quarter hour, the range is uneven: rollups cannot tell its buckets apart.
 --
 -- Places count the buckets by the local clock, and repeats those of one place, so that a range can be compared with another.
 --
@@ -21,31 +20,28 @@ declare
   v_length constant interval := (c_lengths ->> p_question.granularity)::interval;
   v_zone constant text := p_question.timezone;
   v_range app.question_range;
-  v_faults record;
 begin
   v_range.question := p_question.number;
   v_range.range := p_range;
   v_range.starts_at := p_from;
   v_range.ends_at := p_to;
-  v_range.is_by_date := p_question.granularity not in ('none', '15m', 'hour');
   if p_to > p_from + least(v_length * (c_max_buckets + 1), c_max_years) then
     raise exception using errcode = 'TH006', message = format(
       'the range is longer than %s buckets or 100 years; ask for a shorter one or longer buckets', c_max_buckets
     );
   end if;
-  v_faults := app.zone_faults(p_from, p_to, v_zone);
-  v_range.is_uneven := v_faults.is_uneven;
-  v_range.has_whole_days := p_question.granularity not in ('15m', 'hour') and not v_faults.repeats_a_day
-    and p_from = app.day_start((p_from at time zone v_zone)::date, v_zone)
-    and p_to = app.day_start((p_to at time zone v_zone)::date, v_zone);
+  v_range.has_whole_days := p_question.granularity not in ('15m', 'hour')
+    and p_from = app.clock_instant((p_from at time zone v_zone)::date, v_zone)
+    and p_to = app.clock_instant((p_to at time zone v_zone)::date, v_zone)
+    and not app.repeats_a_day(p_from, p_to, v_zone);
 
   if p_question.granularity = 'none' then
     v_range.starts := array[p_from];
     v_range.places := '{1}';
     v_range.repeats := '{1}';
-  elsif v_range.is_by_date then
-    select array_agg(b.start order by b.date), array_agg(b.date order by b.date), array_agg(b.place order by b.date)
-    into v_range.starts, v_range.dates, v_range.places
+  elsif p_question.granularity not in ('15m', 'hour') then
+    select array_agg(b.start order by b.start), array_agg(b.place order by b.start)
+    into v_range.starts, v_range.places
     from app.date_buckets(p_from, p_to, p_question.granularity, v_length, p_question.week_start, v_zone) as b;
     v_range.repeats := array_fill(1, array[cardinality(v_range.starts)]);
   else
@@ -57,6 +53,9 @@ begin
     raise exception using errcode = 'TH006', message = format('more than %s buckets', c_max_buckets);
   end if;
 
+  v_range.is_uneven := exists (
+    select from unnest(v_range.starts || p_to) as s(edge) where s.edge <> date_bin('15 minutes', s.edge, '2000-01-01Z')
+  );
   v_range.labels := array(
     select to_char(s.start at time zone v_zone, 'YYYY-MM-DD"T"HH24:MI:SS') || case
       when o.utc_offset < interval '0' then to_char(-o.utc_offset, '-HH24:MI')

@@ -23,7 +23,7 @@ begin
   if not p_question.is_compared then
     return array[app.question_range(p_question, 0, v_from, v_to)];
   end if;
-  v_compared := app.compared_range(v_from, v_to, p_question.timezone, p_query -> 'compare');
+  v_compared := app.compared_range(v_from, v_to, p_question.timezone, p_query);
   return array[
     app.question_range(p_question, 0, v_from, v_to),
     app.question_range(p_question, 1, v_compared.starts_at, v_compared.ends_at)

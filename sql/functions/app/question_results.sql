@@ -18,6 +18,9 @@ create or replace function app.question_results(
   language plpgsql stable set search_path = ''
   set plan_cache_mode = 'force_generic_plan' set enable_nestloop = off set jit = off
 as $$
+declare
+  -- One, with places: Postgres divides to 16 digits or to as many places as the numerator has, whichever is more.
+  c_places constant numeric := 1.000000000000000000000000000000;
 begin
   perform app.may_answer((
     select sum(cardinality(r.starts)) from unnest(p_ranges) as r join unnest(p_series) as s on s.question = r.question
@@ -28,27 +31,30 @@ begin
       select q.* from unnest(p_questions) as q
     ),
     metric as materialized (
-      select m.question, m.position, m.key, m.unit, 
-        case
-          when q.fill <> 'zero' then null
-          when m.program = '{#1}' then m.empty_parts[1]
-          else app.evaluate(m.program, m.empty_parts)
-        end as empty
+      select
+        m.question, m.position, m.key, m.unit,
+        -- What it comes to without any event.
+        case when m.program = '{#1}' then m.empty_parts[1] else app.evaluate(m.program, m.empty_parts) end as nothing,
+        q.currency is not null and exists (
+          select from unnest(p_parts) as p where p.question = m.question and p.number = any (m.parts) and p.is_money
+        ) as is_converted
       from unnest(p_metrics) as m
       join question q on q.number = m.question
     ),
     series as materialized (
       select
         row_number() over (order by s.question, s.metric, g.rank, g.group_key, s.currency collate "C") as number,
-        s.question, s.metric, s.group_key, s.currency, m.key, m.unit, case when not s.is_void then m.empty end as empty, q.fill,
-        q.is_cumulative, q.has_totals, q.is_compared, q.group_by, q.currency is not null as is_trimmed
+        s.question, s.metric, s.group_key, s.currency, m.key, m.unit, q.is_cumulative, q.has_totals, q.is_compared, q.group_by,
+        m.is_converted, case when not s.is_void then m.nothing end as nothing,
+        -- A running sum grows by nothing where there is nothing, however that is to look.
+        case when q.is_cumulative then 'zero' else q.fill end as fill
       from unnest(p_series) as s
       join metric m on m.question = s.question and m.position = s.metric
       join question q on q.number = s.question
       join unnest(p_groups) as g on g.question = s.question and g.group_key = s.group_key
     ),
     cell as materialized (
-      select s.number, c.range, c.bucket, case when s.is_trimmed then trim_scale(c.value) else c.value end as value
+      select s.number, c.range, c.bucket, case when s.is_converted then trim_scale(c.value) else c.value end as value
       from unnest(p_cells) as c
       join series s
         on s.question = c.question and s.metric = c.metric and s.group_key = c.group_key and s.currency = c.currency
@@ -61,7 +67,10 @@ begin
     placed as (
       select
         s.number as series, s.fill, s.is_cumulative, b.range, b.number, b.label, b.place, b.repeat,
-        c.number is not null as has_cell, case when c.number is not null then c.value else s.empty end as value
+        c.number is not null as has_cell, case
+          when c.number is not null then c.value
+          when s.fill = 'zero' then s.nothing
+        end as value
       from series s
       join bucket b on b.question = s.question
       left join cell c on c.number = s.number and c.range = b.range and c.bucket = b.number
@@ -87,7 +96,7 @@ begin
       union all
       select
         f.series, f.range, f.number, f.label, f.place, f.repeat,
-        sum(coalesce(f.value, 0)) over (partition by f.series, f.range order by f.number)
+        sum(f.value) over (partition by f.series, f.range order by f.number)
       from filled f
       where f.is_cumulative
     ),
@@ -109,7 +118,7 @@ begin
           json_build_object(
             'index', m.number - 1, 'start', p.label, 'value', p.value::text,
             'difference', (m.value - p.value)::text,
-            'change', trim_scale(round(round(m.value - p.value, 30) / nullif(abs(p.value), 0), 12))::text
+            'change', trim_scale(round((m.value - p.value) * c_places / nullif(abs(p.value), 0), 12))::text
           ) order by p.number
         ) as points
       from point p
@@ -120,14 +129,14 @@ begin
     total as (
       select
         s.number, t.main::text as main, t.compared::text as compared, (t.main - t.compared)::text as difference,
-        trim_scale(round(round(t.main - t.compared, 30) / nullif(abs(t.compared), 0), 12))::text as change
+        trim_scale(round((t.main - t.compared) * c_places / nullif(abs(t.compared), 0), 12))::text as change
       from series s
       left join cell m on m.number = s.number and m.range = 0 and m.bucket = 0
       left join cell c on c.number = s.number and c.range = 1 and c.bucket = 0
       cross join lateral (
         select
-          case when m.number is not null then m.value else s.empty end as main,
-          case when c.number is not null then c.value else s.empty end as compared
+          case when m.number is not null then m.value else s.nothing end as main,
+          case when c.number is not null then c.value else s.nothing end as compared
       ) as t
     ),
     answer as (

@@ -1,5 +1,4 @@
--- The series of metrics in groups: one for each currency that the money of a metric has in a group; where it has none there, in the
--- one that it has elsewhere, if that is one.
+-- The series of metrics in groups: one for each currency that the money of a metric has in a group, or in the one that is asked for.
 --
 -- A plain number cannot be told apart by currency: together with money of several, or where it was money once and has
 -- currencies still, a series is void.
@@ -7,14 +6,24 @@
 set role tally_owner;
 
 create or replace function app.question_series(
-  p_metrics app.question_metric[], p_parts app.question_part[], p_amounts app.amount[], p_groups app.question_group[]
+  p_questions app.question[],
+  p_metrics app.question_metric[],
+  p_parts app.question_part[],
+  p_amounts app.amount[],
+  p_groups app.question_group[]
 ) returns app.series[]
   language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' set enable_nestloop = off set enable_sort = off set jit = off
 as $$
 begin
   return array(
     with metric as materialized (
-      select m.question, m.position, m.parts, m.is_mixed from unnest(p_metrics) as m
+      select
+        m.question, m.position, m.parts, m.is_mixed,
+        case when exists (
+          select from unnest(p_parts) as p where p.question = m.question and p.number = any (m.parts) and p.is_money
+        ) then q.currency end as target
+      from unnest(p_metrics) as m
+      join unnest(p_questions) as q on q.number = m.question
     ),
     found as materialized (
       select distinct
@@ -30,26 +39,26 @@ begin
       from found f
       where f.is_told_apart
     ),
-    only_currency as materialized (
-      select c.question, c.position, min(c.currency) as currency from currency c group by 1, 2 having min(c.currency) = max(c.currency)
-    ),
     lost as materialized (
       select distinct f.question, f.position, f.group_key from found f where not f.is_told_apart and f.currency <> ''
     )
     select row(
-      m.question, m.position, g.group_key, coalesce(c.currency, o.currency, ''),
+      m.question, m.position, g.group_key, coalesce(c.currency, m.target, ''),
       m.is_mixed and coalesce(c.several, 0) > 1 or l.question is not null
     )::app.series
     from metric m
     join unnest(p_groups) as g on g.question = m.question
     left join currency c on c.question = m.question and c.position = m.position and c.group_key = g.group_key
-    left join only_currency o on o.question = m.question and o.position = m.position
     left join lost l on l.question = m.question and l.position = m.position and l.group_key = g.group_key
   );
 end
 $$;
 
-comment on function app.question_series(app.question_metric[], app.question_part[], app.amount[], app.question_group[]) is 'The series of metrics in groups';
-grant execute on function app.question_series(app.question_metric[], app.question_part[], app.amount[], app.question_group[]) to tally_query;
+comment on function app.question_series(
+  app.question[], app.question_metric[], app.question_part[], app.amount[], app.question_group[]
+) is 'The series of metrics in groups';
+grant execute on function app.question_series(
+  app.question[], app.question_metric[], app.question_part[], app.amount[], app.question_group[]
+) to tally_query;
 
 reset role;

@@ -33,7 +33,8 @@ begin
     ),
     keyed as materialized (
       select
-        c.*, q.top_n, q.has_other, q.page_size, q.is_descending, q.ordering is not null as is_by_metric, k.*,
+        c.*, q.top_n, q.has_other, q.page_size, q.is_descending, q.ordering is not null as is_by_metric,
+        coalesce(q.ordered_by, q.ordered_dimension) is not null as is_ordered, k.*,
         dense_rank() over (partition by c.question order by d.kind, d.text collate "C", d.number) as dimension_rank
       from candidate c
       join question q on q.number = c.question
@@ -76,7 +77,7 @@ begin
             t.is_by_metric and t.ordered_value is null,
             case when t.is_by_metric then case when t.is_descending then -t.ordered_value else t.ordered_value end end,
             case when t.is_descending then -t.dimension_rank else t.dimension_rank end,
-            case when t.top_n is not null and not t.is_by_metric then t.top_rank end,
+            case when t.top_n is not null and not t.is_ordered then t.top_rank end,
             t.kinds[1], t.texts[1] collate "C", t.numbers[1], t.kinds[2], t.texts[2] collate "C", t.numbers[2],
             t.kinds[3], t.texts[3] collate "C", t.numbers[3], t.is_cursor
         ) as rank

@@ -19,7 +19,7 @@ begin
       select q.* from unnest(p_questions) as q
     ),
     range as materialized (
-      select r.*, q.timezone as zone from unnest(p_ranges) as r join question q on q.number = r.question
+      select r.* from unnest(p_ranges) as r
     ),
     stretch as materialized (
       select
@@ -69,13 +69,7 @@ begin
     )::app.atom
     from found f
     join range g on g.question = f.question and g.range = f.range
-    -- What lies before the first local date, since the clock was put back over midnight, is in the first bucket.
-    cross join lateral (
-      select case
-        when g.is_by_date then greatest(width_bucket(f.at at time zone g.zone, g.dates), 1)
-        else width_bucket(f.at, g.starts)
-      end as number
-    ) as b
+    cross join lateral (select width_bucket(f.at, g.starts) as number) as b
     group by f.question, f.range, f.part, f.currency, f.day, f.group_key, b.number, f.level_key
   );
 end

@@ -11,6 +11,6 @@ end
 $$;
 
 comment on function app.utc_text(timestamptz) is 'An instant in UTC, to the microsecond';
-grant execute on function app.utc_text(timestamptz) to tally_ingest;
+grant execute on function app.utc_text(timestamptz) to tally_ingest, tally_query;
 
 reset role;

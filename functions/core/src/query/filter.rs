@@ -99,24 +99,24 @@ impl Filter {
             return Err(invalid(&format!("A dimension in `filter` has a name of 1 to {MAX_NAME_BYTES} bytes.")));
         }
         self.dimensions.insert(name.to_owned());
+        // Values of two kinds are neither equal nor not to the path language, but unknown, and so is `not` of that. What a filter of
+        // a path does not know it leaves out, and then nothing is there: that is true or false.
         let member = format!("$.{}", literal(name));
         match (node.eq, &node.r#in, &node.contains, node.exists) {
-            (Some(value), None, None, None) => Ok(format!("{member} == {}", scalar(value)?)),
+            (Some(value), None, None, None) => Ok(format!("exists({member} ? (@ == {}))", scalar(value)?)),
             (None, Some(values), None, None) => {
                 if values.is_empty() || values.len() > MAX_VALUES {
                     return Err(invalid(&format!("`in` has 1 to {MAX_VALUES} values.")));
                 }
                 let equals: Result<Vec<String>, Problem> =
-                    values.iter().map(|value| Ok(format!("{member} == {}", scalar(value)?))).collect();
-                Ok(equals?.join(" || "))
+                    values.iter().map(|value| Ok(format!("@ == {}", scalar(value)?))).collect();
+                Ok(format!("exists({member} ? ({}))", equals?.join(" || ")))
             }
-            // Of what is no text, `like_regex` would say that it does not know.
             (None, None, Some(part), None) => {
                 if part.is_empty() || part.len() > MAX_VALUE_BYTES || part.contains('\0') {
                     return Err(invalid(&format!("`contains` has a text of 1 to {MAX_VALUE_BYTES} bytes.")));
                 }
-                let is_text = format!(r#"{member}.type() == "string""#);
-                Ok(format!(r#"{is_text} && {member} like_regex {} flag "q""#, literal(part)))
+                Ok(format!(r#"exists({member} ? (@ like_regex {} flag "q"))"#, literal(part)))
             }
             (None, None, None, Some(true)) => Ok(format!("exists({member})")),
             (None, None, None, Some(false)) => Ok(format!("!(exists({member}))")),
@@ -192,17 +192,17 @@ mod tests {
     #[test]
     fn conditions_become_predicates() {
         for (json, path) in [
-            (json!({"dimension": "channel", "eq": "web"}), r#"$."channel" == "web""#),
-            (json!({"dimension": "channel", "eq": null}), r#"$."channel" == null"#),
-            (json!({"dimension": "n", "in": [1, -2.50, true]}), r#"$."n" == 1 || $."n" == -2.5 || $."n" == true"#),
+            (json!({"dimension": "channel", "eq": "web"}), r#"exists($."channel" ? (@ == "web"))"#),
+            (json!({"dimension": "channel", "eq": null}), r#"exists($."channel" ? (@ == null))"#),
             (
-                json!({"dimension": "a\"b\\", "contains": "."}),
-                r#"$."a\"b\\".type() == "string" && $."a\"b\\" like_regex "." flag "q""#,
+                json!({"dimension": "n", "in": [1, -2.50, true]}),
+                r#"exists($."n" ? (@ == 1 || @ == -2.5 || @ == true))"#,
             ),
+            (json!({"dimension": "a\"b\\", "contains": "."}), r#"exists($."a\"b\\" ? (@ like_regex "." flag "q"))"#),
             (json!({"dimension": "a", "exists": false}), r#"!(exists($."a"))"#),
             (
                 json!({"and": [{"dimension": "a", "eq": 1}, {"not": {"or": [{"dimension": "b", "exists": true}]}}]}),
-                r#"($."a" == 1) && (!((exists($."b"))))"#,
+                r#"(exists($."a" ? (@ == 1))) && (!((exists($."b"))))"#,
             ),
         ] {
             assert_eq!(filter(&json).unwrap().path, path, "{json}");
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn numbers_stay_as_they_were_written() {
         let raw = RawValue::from_string(r#"{"dimension": "n", "eq": 0.10000000000000000001}"#.to_owned()).unwrap();
-        assert_eq!(Filter::read(&raw).unwrap().path, r#"$."n" == 0.10000000000000000001"#);
+        assert_eq!(Filter::read(&raw).unwrap().path, r#"exists($."n" ? (@ == 0.10000000000000000001))"#);
     }
 
     #[test]

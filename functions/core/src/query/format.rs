@@ -106,7 +106,7 @@ fn write(answer: &Answer) -> Result<Vec<u8>, Problem> {
         serde_json::from_str(answer.series.get()).map_err(|error| Problem::ours(Kind::Internal, error))?;
     let names = &answer.query.group_by;
     let is_compared = answer.query.compare.is_some();
-    let mut csv = csv::Writer::from_writer(Vec::new());
+    let mut csv = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
 
     let before = ["metric", "unit", "currency"].into_iter().chain(names.iter().map(String::as_str));
     let compared = ["comparison_start", "comparison_value", "difference", "change"];
