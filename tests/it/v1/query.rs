@@ -24,7 +24,7 @@ async fn send(bundle: &Bundle, tenant: &Tenant, events: &[Value]) {
 }
 
 /// A definition of an organization's own, as its owner would write it.
-async fn define(bundle: &Bundle, org_id: &str, key: &str, unit: &str, method: &str, metadata: &Value) {
+pub(super) async fn define(bundle: &Bundle, org_id: &str, key: &str, unit: &str, method: &str, metadata: &Value) {
     sqlx::query(
         "insert into metric_definitions (org_id, key, display_name, unit, aggregation_method, category, metadata)
          values ($1::uuid, $2, $2, $3, $4, 'own', $5::jsonb)",

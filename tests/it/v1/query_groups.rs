@@ -137,6 +137,7 @@ async fn conditions_are_true_or_false() {
         (json!({"not": {"dimension": "channel", "eq": "web"}}), "30"),
         (json!({"not": {"dimension": "channel", "contains": "w"}}), "30"),
         (json!({"not": {"dimension": "n", "contains": "5"}}), "29"),
+        (json!({"not": {"dimension": "n", "in": [true, 5]}}), "18"),
         (json!({"dimension": "n", "eq": 5}), "5"),
         (json!({"dimension": "n", "eq": "5"}), "2"),
         (json!({"dimension": "n", "in": [true, "5"]}), "10"),
