@@ -454,6 +454,9 @@ create temporary view api as
       ('api.discard_quarantine', 'tally_ingest'),
       ('api.query_metrics', 'tally_query'),
       ('api.list_metrics', 'tally_query'),
+      ('api.get_metric', 'tally_query'),
+      ('api.put_metric', 'tally_query'),
+      ('api.delete_metric', 'tally_query'),
       ('api.put_exchange_rates', 'tally_query'),
       ('api.list_exchange_rates', 'tally_query'),
       ('api.delete_exchange_rates', 'tally_query')

@@ -8,6 +8,7 @@ pub mod api_key;
 pub mod api_keys;
 pub mod authority;
 pub mod changes;
+pub mod definitions;
 pub mod door;
 pub mod events;
 pub mod exchange_rates;

@@ -63,6 +63,12 @@ pub const DISCARD_QUARANTINE: Statement = Statement::once(include_str!("statemen
 pub const QUERY_METRICS: Statement = Statement::repeatable(include_str!("statements/query_metrics.sql"));
 /// `GET /v1/metrics`.
 pub const LIST_METRICS: Statement = Statement::repeatable(include_str!("statements/list_metrics.sql"));
+/// `GET /v1/metrics/{key}`.
+pub const GET_METRIC: Statement = Statement::repeatable(include_str!("statements/get_metric.sql"));
+/// `PUT /v1/metrics/{key}`.
+pub const PUT_METRIC: Statement = Statement::repeatable(include_str!("statements/put_metric.sql"));
+/// `DELETE /v1/metrics/{key}`.
+pub const DELETE_METRIC: Statement = Statement::repeatable(include_str!("statements/delete_metric.sql"));
 
 /// `PUT /v1/exchange-rates`.
 pub const PUT_EXCHANGE_RATES: Statement = Statement::repeatable(include_str!("statements/put_exchange_rates.sql"));

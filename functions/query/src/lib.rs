@@ -1,8 +1,7 @@
-//! `/v1/query` asks for series of metrics, `GET /v1/metrics` for what can be asked for; at `/v1/exchange-rates` are the rates that
-//! money is converted with ([`exchange_rates`]).
+//! `/v1/query` asks for series of metrics, `/v1/metrics` is what can be asked for ([`metrics`]), and at `/v1/exchange-rates` are the
+//! rates that money is converted with ([`exchange_rates`]).
 //!
-//! Called with `Authorization: Bearer` an access token or an API key (`metrics:read`). Runs `api.query_metrics` and
-//! `api.list_metrics`.
+//! Called with `Authorization: Bearer` an access token or an API key (`metrics:read`). Runs `api.query_metrics`.
 //!
 //! ```text
 //! curl http://127.0.0.1:3000/v1/query -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \
@@ -10,6 +9,7 @@
 //! ```
 
 mod exchange_rates;
+mod metrics;
 
 use http::Method;
 use spin_sdk::http::Request;
@@ -31,18 +31,11 @@ async fn handle(request: Request) -> Outgoing {
 
 async fn route(request: &mut Incoming) -> Result<Reply, Problem> {
     match request.path() {
-        "/v1/metrics" => list(request).await,
+        path if path.starts_with(metrics::PATH) => metrics::route(request).await,
         "/v1/query" => query(request).await,
         "/v1/exchange-rates" => exchange_rates::route(request).await,
         _ => Err(Problem::new(Kind::NotFound, "There are /v1/metrics, /v1/query and /v1/exchange-rates.")),
     }
-}
-
-async fn list(request: &mut Incoming) -> Result<Reply, Problem> {
-    request.require_method(&Method::GET)?;
-    let authority = authority(request.headers()).await?;
-    let found = postgres::LONG.call(statements::LIST_METRICS, vec![authority.into_json().into()]).await?;
-    Ok(Reply::json_text(found))
 }
 
 async fn query(request: &mut Incoming) -> Result<Reply, Problem> {

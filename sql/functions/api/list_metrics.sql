@@ -1,4 +1,4 @@
--- GET /v1/metrics: the definitions that the organization can use.
+-- GET /v1/metrics: the definitions that the organization can use, by category and key.
 --
 -- Errors: TH001, TH002 from app.assume_authority; TH003 not allowed to read.
 
@@ -14,28 +14,8 @@ begin
   end if;
 
   return (
-    select jsonb_build_object('metrics', coalesce(
-      jsonb_agg(
-        jsonb_build_object(
-          'key', m.key,
-          'display_name', m.display_name,
-          'description', m.description,
-          'unit', m.unit,
-          'aggregation_method', m.aggregation_method,
-          'category', m.category,
-          'source', m.source,
-          'dimensions', coalesce(m.metadata -> 'rollup_dimensions', '[]'),
-          'standard', m.org_id is null
-        ) || case
-          when m.aggregation_method = 'ratio'
-          then jsonb_build_object('numerator', m.metadata -> 'numerator', 'denominator', m.metadata -> 'denominator')
-          else '{}'
-        end
-        order by m.category, m.key
-      ),
-      '[]'
-    ))::text
-    from app.metrics m
+    select jsonb_build_object('metrics', coalesce(jsonb_agg(m.document order by m.category, m.key), '[]'))::text
+    from app.metric_documents() m
   );
 end
 $$;

@@ -16,6 +16,6 @@ end
 $$;
 
 comment on function app.managed_org_id() is 'The organization that the user of the request manages; TH003 without one';
-grant execute on function app.managed_org_id() to tally_token_hook;
+grant execute on function app.managed_org_id() to tally_token_hook, tally_query;
 
 reset role;

@@ -7,18 +7,28 @@ set role tally_owner;
 
 create or replace function app.rolled_up_stores(p_org_id uuid, p_metric_key text)
   returns table (org_id uuid, store_id uuid)
-  language sql stable set search_path = ''
+  language plpgsql stable set search_path = ''
 as $$
-  select s.org_id, s.id
-  from public.organizations o
-  join public.stores s on s.org_id = o.id
-  where (o.id = p_org_id
-      or p_org_id is null and not exists (
-        select from public.metric_definitions d where d.org_id = o.id and d.key = p_metric_key
-      ))
-    and exists (
-      select from public.metric_rollups r where r.org_id = o.id and r.store_id = s.id and r.metric_key = p_metric_key
-    )
+begin
+  if p_org_id is not null then
+    return query
+      select s.org_id, s.id
+      from public.organizations o
+      join public.stores s on s.org_id = o.id
+      where o.id = p_org_id
+        and exists (
+          select from public.metric_rollups r where r.org_id = s.org_id and r.store_id = s.id and r.metric_key = p_metric_key
+        );
+  else
+    return query
+      select s.org_id, s.id
+      from public.stores s
+      where not exists (select from public.metric_definitions d where d.org_id = s.org_id and d.key = p_metric_key)
+        and exists (
+          select from public.metric_rollups r where r.org_id = s.org_id and r.store_id = s.id and r.metric_key = p_metric_key
+        );
+  end if;
+end
 $$;
 
 comment on function app.rolled_up_stores(uuid, text) is 'The stores that have rollups of a metric by one definition';

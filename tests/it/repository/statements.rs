@@ -7,7 +7,7 @@ use tally_core::statements::{self, Statement};
 use crate::harness::run;
 
 /// Statement, and the variable with the connection URL of the one role that may send it.
-const STATEMENTS: [(Statement, &str); 18] = [
+const STATEMENTS: [(Statement, &str); 21] = [
     (statements::PROVISION_USER, "provision_database_url"),
     (statements::ACCESS_TOKEN_CLAIMS, "token_hook_database_url"),
     (statements::GET_ME, "token_hook_database_url"),
@@ -23,6 +23,9 @@ const STATEMENTS: [(Statement, &str); 18] = [
     (statements::DISCARD_QUARANTINE, "ingest_database_url"),
     (statements::QUERY_METRICS, "query_database_url"),
     (statements::LIST_METRICS, "query_database_url"),
+    (statements::GET_METRIC, "query_database_url"),
+    (statements::PUT_METRIC, "query_database_url"),
+    (statements::DELETE_METRIC, "query_database_url"),
     (statements::PUT_EXCHANGE_RATES, "query_database_url"),
     (statements::LIST_EXCHANGE_RATES, "query_database_url"),
     (statements::DELETE_EXCHANGE_RATES, "query_database_url"),

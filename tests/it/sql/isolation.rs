@@ -527,12 +527,28 @@ impl Fire {
             ("p_name" | "p_prefix", _) => "'fire'".to_owned(),
             ("p_store_id", "uuid") => (*self.random.pick(&["null", "null", "null", &quote(&store)])).to_owned(),
             ("p_scopes", _) => "array['metrics:read']".to_owned(),
-            ("p_granularity", _) => "'month'".to_owned(),
+            ("p_queries", _) => {
+                let named = format!(r#"["{store}"]"#);
+                let (stores, workspace) = match self.random.below(3) {
+                    0 => ("null", "null".to_owned()),
+                    1 => (named.as_str(), "null".to_owned()),
+                    _ => ("null", format!(r#""{id}""#)),
+                };
+                let groups = *self.random.pick(&["[]", r#"["store"]"#, r#"["channel"]"#]);
+                quote(&format!(
+                    r#"[{{"metrics": ["orders"], "stores": {stores}, "workspace": {workspace}, "from": "2026-01-01T00:00:00",
+                         "to": "2026-12-31T00:00:00", "granularity": "month", "week_start": 0, "timezone": "UTC",
+                         "currency": null, "group_by": {groups}, "filter": null, "filter_dimensions": [], "fill": "zero",
+                         "cumulative": false, "totals": true, "compare": null, "top": null, "order_by": null,
+                         "limit": null, "after": null}}]"#
+                ))
+            }
+            ("p_definition", _) => quote(
+                r#"{"display_name": "fire", "unit": "count", "aggregation_method": "sum", "category": "own",
+                    "description": "", "source": null, "metadata": {}}"#,
+            ),
+            ("p_key", "text") => (*self.random.pick(&["'fire'", "'orders'"])).to_owned(),
             ("p_on_conflict", _) => (*self.random.pick(&["'ignore'", "'replace'"])).to_owned(),
-            ("p_zone", _) => "'UTC'".to_owned(),
-            ("p_from", "text") => "'2026-01-01T00:00:00'".to_owned(),
-            ("p_to", "text") => "'2036-01-01T00:00:00'".to_owned(),
-            ("p_metrics", _) => "array['orders']".to_owned(),
             ("p_stores" | "p_store_ids", _) => {
                 (*self.random.pick(&["null", "array[null]", &format!("array['{store}']")])).to_owned()
             }

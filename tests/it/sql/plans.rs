@@ -23,7 +23,7 @@ struct Case {
 }
 
 /// Every function of `api`: one that is missing here fails the test.
-const CASES: [Case; 19] = [
+const CASES: [Case; 22] = [
     Case {
         function: "provision_user",
         role: "tally_provision",
@@ -126,6 +126,25 @@ const CASES: [Case; 19] = [
         role: "tally_query",
         call: "api.list_metrics(:'authority_of_key')",
         index: "api_keys_key_hash_idx",
+    },
+    Case {
+        function: "get_metric",
+        role: "tally_query",
+        call: "api.get_metric(:'authority', 'orders')",
+        index: "org_members_user_id_joined_at_idx",
+    },
+    Case {
+        function: "put_metric",
+        role: "tally_query",
+        call: "api.put_metric(:'authority', 'kept', '{\"display_name\": \"Kept\", \"unit\": \"count\", \"aggregation_method\": \"sum\",
+            \"category\": \"own\", \"description\": \"\", \"source\": null, \"metadata\": {}}')",
+        index: "metric_definitions_org_id_key_key",
+    },
+    Case {
+        function: "delete_metric",
+        role: "tally_query",
+        call: "api.delete_metric(:'authority', 'kept')",
+        index: "org_members_user_id_joined_at_idx",
     },
     Case {
         function: "put_exchange_rates",

@@ -3,6 +3,7 @@
 mod api_keys;
 mod corrections;
 mod credentials;
+mod definitions;
 mod event_formats;
 mod events;
 mod exchange_rates;

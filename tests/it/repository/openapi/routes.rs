@@ -11,6 +11,7 @@ use crate::answer::{Answer, ask};
 use crate::harness::{Bundle, repository};
 
 const ID: &str = "44444444-4444-4444-8444-444444444444";
+const KEY: &str = "revenue";
 /// Its provider reads a message from no status but 200.
 const SPEAKS_200_ONLY: &str = "/hooks/access-token";
 
@@ -22,6 +23,11 @@ fn manifest() -> toml::Table {
 fn routes() -> Vec<String> {
     let triggers = manifest()["trigger"]["http"].as_array().unwrap().clone();
     triggers.iter().map(|trigger| trigger["route"].as_str().unwrap().to_owned()).collect()
+}
+
+/// A path with something in the place of its parameters.
+fn filled(path: &str) -> String {
+    path.replace("{id}", ID).replace("{key}", KEY)
 }
 
 fn covers(route: &str, path: &str) -> bool {
@@ -54,7 +60,7 @@ async fn a_path_has_the_methods_of_the_document_and_no_others() {
     for (path, documented) in document().paths() {
         let documented: BTreeSet<&str> = documented.iter().map(String::as_str).collect();
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PURGE"] {
-            let answer = send(&bundle, method.parse().unwrap(), &path.replace("{id}", ID)).await;
+            let answer = send(&bundle, method.parse().unwrap(), &filled(path)).await;
             let what = format!("{method} {path}: {} {}", answer.status, answer.text);
             if documented.contains(method) {
                 // Nobody may ask without a credential.
@@ -84,11 +90,11 @@ async fn a_path_that_is_not_in_the_document_is_not_found() {
             let (documented, path): (Vec<&str>, Vec<&str>) =
                 (documented.split('/').collect(), path.split('/').collect());
             documented.len() == path.len()
-                && documented.iter().zip(&path).all(|(one, other)| one == other || *one == "{id}")
+                && documented.iter().zip(&path).all(|(one, other)| one == other || one.starts_with('{'))
         };
         document().paths().any(|(documented, _)| matches(documented))
     };
-    let below = document().paths().map(|(path, _)| format!("{}/more", path.replace("{id}", ID)));
+    let below = document().paths().map(|(path, _)| format!("{}/more", filled(path)));
     let elsewhere = ["/", "/v1", "/v1/event", "/v2/events", "/hooks", "/openapi.yaml"].map(str::to_owned);
     for path in below.chain(elsewhere).filter(|path| !is_documented(path)) {
         for method in [Method::GET, Method::POST] {

@@ -102,6 +102,8 @@ struct Oracle<'a> {
 
 /// Some groups, as one.
 type Group = Option<Vec<Scalar>>;
+/// Groups in their order, each with those that it stands for.
+type Groups = Vec<(Group, Vec<Vec<Scalar>>)>;
 
 pub(super) fn answer(company: &Company, question: &Question) -> Result<Expected, Refusal> {
     let zone = TimeZone::get(&question.zone).unwrap();
@@ -203,7 +205,7 @@ impl<'a> Oracle<'a> {
     }
 
     /// The groups of the answer in their order, each with those that it is made of.
-    fn groups(&self) -> Result<Vec<(Group, Vec<Vec<Scalar>>)>, Refusal> {
+    fn groups(&self) -> Result<Groups, Refusal> {
         let events = self.spans().flat_map(|span| &span.taken);
         let mut all: BTreeSet<Vec<Scalar>> = events.map(|taken| taken.group.clone()).collect();
         if self.question.group_by.is_empty() {
