@@ -510,6 +510,24 @@ impl Fire {
         format!("select * from {}({})", self.functions[function].name, arguments.join(", "))
     }
 
+    /// A query of all stores, of one, or of a workspace, by whichever group.
+    fn queries(&mut self, store: &str, id: &str) -> String {
+        let named = format!(r#"["{store}"]"#);
+        let (stores, workspace) = match self.random.below(3) {
+            0 => ("null", "null".to_owned()),
+            1 => (named.as_str(), "null".to_owned()),
+            _ => ("null", format!(r#""{id}""#)),
+        };
+        let groups = *self.random.pick(&["[]", r#"["store"]"#, r#"["channel"]"#]);
+        quote(&format!(
+            r#"[{{"metrics": ["orders"], "stores": {stores}, "workspace": {workspace}, "from": "2026-01-01T00:00:00",
+                 "to": "2026-12-31T00:00:00", "granularity": "month", "week_start": 0, "timezone": "UTC",
+                 "currency": null, "group_by": {groups}, "filter": null, "filter_dimensions": [], "fill": "zero",
+                 "cumulative": false, "totals": true, "compare": null, "top": null, "order_by": null,
+                 "limit": null, "after": null}}]"#
+        ))
+    }
+
     fn argument(&mut self, name: &str, kind: &str, identity: &Identity) -> String {
         let tenant = self.random.below(TENANTS);
         let number = 1 + self.random.below(14);
@@ -527,22 +545,7 @@ impl Fire {
             ("p_name" | "p_prefix", _) => "'fire'".to_owned(),
             ("p_store_id", "uuid") => (*self.random.pick(&["null", "null", "null", &quote(&store)])).to_owned(),
             ("p_scopes", _) => "array['metrics:read']".to_owned(),
-            ("p_queries", _) => {
-                let named = format!(r#"["{store}"]"#);
-                let (stores, workspace) = match self.random.below(3) {
-                    0 => ("null", "null".to_owned()),
-                    1 => (named.as_str(), "null".to_owned()),
-                    _ => ("null", format!(r#""{id}""#)),
-                };
-                let groups = *self.random.pick(&["[]", r#"["store"]"#, r#"["channel"]"#]);
-                quote(&format!(
-                    r#"[{{"metrics": ["orders"], "stores": {stores}, "workspace": {workspace}, "from": "2026-01-01T00:00:00",
-                         "to": "2026-12-31T00:00:00", "granularity": "month", "week_start": 0, "timezone": "UTC",
-                         "currency": null, "group_by": {groups}, "filter": null, "filter_dimensions": [], "fill": "zero",
-                         "cumulative": false, "totals": true, "compare": null, "top": null, "order_by": null,
-                         "limit": null, "after": null}}]"#
-                ))
-            }
+            ("p_queries", _) => self.queries(&store, &id),
             ("p_definition", _) => quote(
                 r#"{"display_name": "fire", "unit": "count", "aggregation_method": "sum", "category": "own",
                     "description": "", "source": null, "metadata": {}}"#,
