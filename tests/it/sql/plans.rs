@@ -378,7 +378,11 @@ async fn a_join_with_rates_looks_each_of_them_up() -> Result<()> {
     let join = "with p as materialized (
           select date '2026-10-01' + n as day, 'A' || chr(65 + n % 26) || 'A' as currency from generate_series(0, 29) as n
         )
-        select p.day, p.currency, r.rate from p left join app.rates r using (currency, day)";
+        select p.day, p.currency, r.rate
+        from p
+        left join lateral (
+          select r.rate from app.rates r where r.currency = p.currency and r.day = p.day offset 0
+        ) as r on true";
     let script = format!(
         "{VARIABLES} begin; set local role tally_query; select app.assume_authority(:'authority') \\gset
          explain (analyze, timing off, format json) {join}; rollback;"
