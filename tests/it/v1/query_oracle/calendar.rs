@@ -1,8 +1,9 @@
 //! Buckets by the clock of a zone, and the ranges that are compared with.
 //!
-//! Everything stands on one rule: what begins at a local time begins at the first instant at which the clock shows that
-//! time or a later one. So a midnight that comes twice is the first, one that is skipped is the change of the clock,
-//! and a day that is left out begins when the next one does: it has no bucket.
+//! Buckets stand on one rule: what begins at a local time begins at the first instant at which the clock shows that time or
+//! a later one. So a midnight that comes twice is the first, one that is skipped is the change of the clock, and a day that
+//! is left out begins when the next one does: it has no bucket. Ranges follow it too, but for a time that is left out, which
+//! is as much later as the clock is put forward.
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -49,8 +50,8 @@ pub(super) enum Edge {
 impl Edge {
     pub(super) fn instant(self, zone: &TimeZone) -> Timestamp {
         match self {
-            Self::Date(date) => first_instant(zone, date.to_datetime(Time::midnight())),
-            Self::Local(local) => first_instant(zone, local),
+            Self::Date(date) => meant(zone, date.to_datetime(Time::midnight())),
+            Self::Local(local) => meant(zone, local),
             Self::Instant(instant) => instant,
         }
     }
@@ -92,7 +93,7 @@ pub(super) enum Compared {
 impl Compared {
     pub(super) fn range(self, from: Edge, to: Edge, zone: &TimeZone) -> Range {
         let (start, end) = (from.local(zone), to.local(zone));
-        let at = |local: DateTime| first_instant(zone, local);
+        let at = |local: DateTime| meant(zone, local);
         match self {
             Self::PreviousPeriod => {
                 let range = Range { from: from.instant(zone), to: to.instant(zone) };
@@ -109,16 +110,24 @@ fn previous_period(start: DateTime, end: DateTime, range: Range, zone: &TimeZone
     let are = |is: fn(DateTime) -> bool| is(start) && is(end);
     if are(|local| local.time() == Time::midnight() && local.day() == 1) {
         let months = |local: DateTime| i32::from(local.year()) * 12 + i32::from(local.month());
-        return first_instant(zone, start - (months(end) - months(start)).months());
+        return meant(zone, start - (months(end) - months(start)).months());
     }
     if are(|local| local.time() == Time::midnight()) {
-        return first_instant(zone, start - (end.date() - start.date()).get_days().days());
+        return meant(zone, start - (end.date() - start.date()).get_days().days());
     }
     range.from - range.from.duration_until(range.to)
 }
 
+/// The instant that is meant by a local time.
+fn meant(zone: &TimeZone, local: DateTime) -> Timestamp {
+    match zone.to_ambiguous_timestamp(local).offset() {
+        AmbiguousOffset::Gap { before, .. } => before.to_timestamp(local).unwrap(),
+        _ => first_instant(zone, local),
+    }
+}
+
 /// The first instant at which the clock shows this or a later time.
-pub(super) fn first_instant(zone: &TimeZone, local: DateTime) -> Timestamp {
+fn first_instant(zone: &TimeZone, local: DateTime) -> Timestamp {
     match zone.to_ambiguous_timestamp(local).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).unwrap(),
         AmbiguousOffset::Fold { before, .. } => before.to_timestamp(local).unwrap(),
@@ -333,6 +342,18 @@ mod tests {
         }
         let sundays = buckets(&zone, range, Granularity::Week, Weekday::Sunday);
         assert_eq!(sundays[1].to_string(), "2026-10-04T00:00:00Z");
+    }
+
+    #[test]
+    fn ranges_begin_with_the_first_of_two_times_and_after_one_that_is_left_out() {
+        let zone = TimeZone::get("America/New_York").unwrap();
+        for (local, instant) in [
+            ("2026-11-01T01:30", "2026-11-01T05:30:00Z"),
+            ("2026-03-08T02:30", "2026-03-08T07:30:00Z"),
+            ("2026-03-08T03:00", "2026-03-08T07:00:00Z"),
+        ] {
+            assert_eq!(Edge::Local(local.parse().unwrap()).instant(&zone).to_string(), instant);
+        }
     }
 
     #[test]

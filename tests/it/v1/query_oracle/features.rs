@@ -11,7 +11,7 @@ use super::company::{METRICS, Method};
 use super::question::{Fill, Order, Question, Scope};
 
 /// Everything that can be asked for, and where answers come from.
-const ALL: [&str; 53] = [
+const ALL: [&str; 55] = [
     "as csv",
     "by url",
     "of events",
@@ -19,6 +19,8 @@ const ALL: [&str; 53] = [
     "all stores",
     "avg",
     "back",
+    "north",
+    "south",
     "both",
     "compare given",
     "compare previous_period",
@@ -165,6 +167,9 @@ impl Features {
         for change in changes.iter().filter(|change| range.from < **change && **change < range.to) {
             let seconds = zone.to_offset(*change).seconds() - zone.to_offset(*change - 1.second()).seconds();
             self.count(if seconds > 0 { "forward" } else { "back" });
+            // Where the clock is put forward in spring.
+            let is_early = zone.to_datetime(*change).month() < 7;
+            self.count(if (seconds > 0) == is_early { "north" } else { "south" });
             *self.minutes.entry(seconds / 60).or_default() += 1;
             self.changes.insert((question.zone.clone(), *change));
         }

@@ -1,7 +1,7 @@
 //! Random questions about a company, near an instant at which something is special in a zone.
 
 use jiff::civil::Weekday;
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan as _};
 
 use super::calendar::{Compared, Edge, Granularity};
@@ -190,12 +190,7 @@ fn edge(random: &mut Random, zone: &TimeZone, instant: Timestamp) -> Edge {
         5 => Edge::Date(local.date().first_of_month()),
         6..8 => {
             let minute = local.minute() / 15 * 15;
-            let local = local.with().minute(minute).second(0).subsec_nanosecond(0).build().unwrap();
-            // What a clock shows twice, or never, is asked for by the date or the instant.
-            match zone.to_ambiguous_timestamp(local).offset() {
-                AmbiguousOffset::Unambiguous { .. } => Edge::Local(local),
-                _ => Edge::Instant(quarter),
-            }
+            Edge::Local(local.with().minute(minute).second(0).subsec_nanosecond(0).build().unwrap())
         }
         _ => Edge::Instant(quarter),
     }
