@@ -149,7 +149,7 @@ async fn bench(options: Options) -> Result<()> {
     print(&text);
     if options.is_whole() {
         let file = checkout.join("docs/BENCHMARKS.md");
-        report::write(&file, &text)?;
+        report::write(&file, "bench-ingest", &text)?;
         say(format!("written to {}", file.display()));
     }
     Ok(())

@@ -9,6 +9,7 @@ use tally_host::builder;
 use tally_host::database::{Cluster, ClusterOptions};
 use tally_host::identity::{Identity, User};
 use tally_host::migrate::Schema;
+use tally_host::process::find_on_path;
 use tally_host::progress::say;
 use tally_host::roles::{set_role_passwords, variables};
 use tally_host::secrets::Secrets;
@@ -24,7 +25,8 @@ use crate::writer::connect;
 /// The settings of the server that differ from its own defaults, as `name=value`: those that any server has which is meant
 /// for more than a trial. What it acknowledges is on the disk.
 const SETTINGS: [&str; 2] = ["shared_buffers=1GB", "max_wal_size=4GB"];
-const STORES: i32 = 1_000;
+/// Stores of a database, whoever has them.
+pub(crate) const STORES: i32 = 1_000;
 const OUTFIT: &str = include_str!("sql/outfit.sql");
 
 /// What is measured, and on what.
@@ -54,6 +56,8 @@ pub(crate) struct Arena {
     pub(crate) organizations: Vec<Organization>,
     /// The database, as its owner.
     pub(crate) database_url: String,
+    /// The database, as the role of the function `query`.
+    pub(crate) query_url: String,
     pub(crate) processes: Processes,
     server: ServerProcess,
 }
@@ -74,6 +78,11 @@ impl Ground {
         &self.settings
     }
 
+    /// A program that comes with the server, where it is installed.
+    pub(crate) fn program(&self, name: &str) -> Option<PathBuf> {
+        Some(self.cluster.binaries().program(name)).filter(|file| file.is_file()).or_else(|| find_on_path(name))
+    }
+
     /// The server's version.
     pub(crate) async fn version(&self) -> Result<String> {
         let session = connect(&self.cluster.database_url("postgres")).await?;
@@ -82,6 +91,12 @@ impl Ground {
 
     /// Makes a database with stores in it, and serves it.
     pub(crate) async fn arena(&self, name: &str) -> Result<Arena> {
+        self.arena_of(name, self.subject.organizations).await
+    }
+
+    /// The same with so many organizations, which share the stores.
+    pub(crate) async fn arena_of(&self, name: &str, organizations: usize) -> Result<Arena> {
+        let stores = STORES / i32::try_from(organizations)?;
         let database_url = self.database(name).await?;
         let variables = variables(&database_url, &self.secrets)?;
         let server = self.serve(&variables).await?;
@@ -89,11 +104,12 @@ impl Ground {
         let backend: i32 = session.query_one("select pg_backend_pid()", &[]).await?.get(0);
         let postmaster = u32::try_from(backend).ok().and_then(parent_of).unwrap_or_default();
         let processes = Processes { postmaster, host: server.ancestor_id().unwrap_or_default() };
-        let mut organizations = Vec::new();
-        for index in 0..self.subject.organizations {
-            organizations.push(self.organization(index, &variables, &server.base_url(), &database_url).await?);
+        let mut tenants = Vec::new();
+        for index in 0..organizations {
+            tenants.push(self.organization(index, stores, &variables, &server.base_url(), &database_url).await?);
         }
-        Ok(Arena { organizations, database_url, processes, server })
+        let query_url = variables["query_database_url"].clone();
+        Ok(Arena { organizations: tenants, database_url, query_url, processes, server })
     }
 
     /// A migrated database; answers its URL, as its owner.
@@ -133,6 +149,7 @@ impl Ground {
     pub(crate) async fn organization(
         &self,
         index: usize,
+        stores: i32,
         variables: &BTreeMap<String, String>,
         base_url: &str,
         database_url: &str,
@@ -154,9 +171,8 @@ impl Ground {
         let org_id: Uuid = serde_json::from_value(claims["org_id"].clone()).context("the token has no org_id")?;
 
         let session = connect(database_url).await?;
-        let stores = STORES / i32::try_from(self.subject.organizations)?;
         let rows = session.query(OUTFIT, &[&org_id, &stores]).await?;
-        let key = "select app.create_api_key($1, 'bench', array['events:write'], null)";
+        let key = "select app.create_api_key($1, 'bench', array['events:write', 'metrics:read'], null)";
         let api_key = session.query_one(key, &[&org_id]).await?.get(0);
         let stores = rows.iter().map(|row| Store { org_id, id: row.get(0) }).collect();
         Ok(Organization { stores, api_key })

@@ -39,7 +39,7 @@ pub(crate) fn check_room(events: &[usize]) -> Result<()> {
     const GIB: u64 = 1 << 30;
     ensure!(
         free >= needed,
-        "this takes up to {} GiB in {}, which has {} GiB: ask for fewer --rows, or set TMPDIR",
+        "this takes up to {} GiB in {}, which has {} GiB: ask for fewer events, or set TMPDIR",
         needed.div_ceil(GIB),
         folder.display(),
         free / GIB
@@ -92,6 +92,13 @@ async fn load_some(database_url: &str, work: &Mutex<Vec<(&Store, i32, i64)>>) ->
     Ok(())
 }
 
+/// The store that has the nearest to so many events, by its place among all, when `events` are loaded.
+pub(crate) fn place_of(events: usize, wanted: usize) -> usize {
+    let distance = |orders: i32| (i64::from(orders) * EVENTS_PER_ORDER as i64).abs_diff(wanted as i64);
+    let nearest = shares(events / EVENTS_PER_ORDER).enumerate().min_by_key(|(_, orders)| distance(*orders));
+    nearest.map_or(0, |(place, _)| place)
+}
+
 /// Orders of each store, by the law of Zipf.
 fn shares(orders: usize) -> impl Iterator<Item = i32> {
     const STORES: u32 = 1_000;
@@ -129,5 +136,14 @@ mod tests {
         assert!((4_990_000..5_010_000).contains(&sum), "{sum}");
         assert_eq!(shares.len(), 1_000);
         assert_eq!(shares[0] / shares[9], 10);
+    }
+
+    #[test]
+    fn a_store_of_some_size_is_found() {
+        let events = |total: usize, place| shares(total / 4).nth(place).unwrap() * 4;
+        for total in [2_000_000, 20_000_000] {
+            assert!((19_000..21_000).contains(&events(total, place_of(total, 20_000))), "{total}");
+            assert_eq!(place_of(total, total), 0);
+        }
     }
 }

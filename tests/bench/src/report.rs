@@ -8,9 +8,6 @@ use anyhow::{Context as _, Result};
 use crate::rounds::Series;
 use crate::statistics::Summary;
 
-const BEGIN: &str = "<!-- begin: written by cargo bench-ingest -->";
-const END: &str = "<!-- end: written by cargo bench-ingest -->";
-
 /// A table of Markdown.
 #[derive(Debug)]
 pub(crate) struct Table(String);
@@ -93,18 +90,25 @@ pub(crate) fn shares(series: &Series) -> String {
     table.into_text()
 }
 
-/// Puts the section between the markers of a document.
-pub(crate) fn write(file: &Path, section: &str) -> Result<()> {
+/// Puts the section between the markers of a document that a command has there.
+pub(crate) fn write(file: &Path, command: &str, section: &str) -> Result<()> {
     let page = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-    let page =
-        replace(&page, section).with_context(|| format!("{} lacks the markers {BEGIN} and {END}", file.display()))?;
+    let page = replace(&page, command, section).with_context(|| {
+        let [begin, end] = markers(command);
+        format!("{} lacks the markers {begin} and {end}", file.display())
+    })?;
     fs::write(file, page).with_context(|| format!("cannot write {}", file.display()))
 }
 
-fn replace(page: &str, section: &str) -> Option<String> {
-    let (before, rest) = page.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n\n{}\n\n{END}{after}", section.trim()))
+fn markers(command: &str) -> [String; 2] {
+    ["begin", "end"].map(|word| format!("<!-- {word}: written by cargo {command} -->"))
+}
+
+fn replace(page: &str, command: &str, section: &str) -> Option<String> {
+    let [begin, end] = markers(command);
+    let (before, rest) = page.split_once(&begin)?;
+    let (_, after) = rest.split_once(&end)?;
+    Some(format!("{before}{begin}\n\n{}\n\n{end}{after}", section.trim()))
 }
 
 #[cfg(test)]
@@ -113,11 +117,13 @@ mod tests {
 
     #[test]
     fn only_what_is_between_the_markers_changes() {
-        let page = format!("# Title\n\n{BEGIN}\nold\n{END}\n\nMore.\n");
-        let new = replace(&page, "\nnew\n").unwrap();
-        assert_eq!(new, format!("# Title\n\n{BEGIN}\n\nnew\n\n{END}\n\nMore.\n"));
-        assert_eq!(replace(&new, "new").unwrap(), new);
-        assert_eq!(replace("# Title", "new"), None);
+        let [begin, end] = markers("bench-queries");
+        let page = format!("# Title\n\n{begin}\nold\n{end}\n\nMore.\n");
+        let new = replace(&page, "bench-queries", "\nnew\n").unwrap();
+        assert_eq!(new, format!("# Title\n\n{begin}\n\nnew\n\n{end}\n\nMore.\n"));
+        assert_eq!(replace(&new, "bench-queries", "new").unwrap(), new);
+        assert_eq!(replace("# Title", "bench-queries", "new"), None);
+        assert_eq!(replace(&page, "bench-ingest", "new"), None);
     }
 
     #[test]

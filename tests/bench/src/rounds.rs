@@ -62,7 +62,7 @@ pub(crate) async fn run(groups: Vec<Group<'_>>, clients: usize, pace: Pace) -> R
         }
         rounds.push(round);
     }
-    Ok(Series { names, rounds })
+    Ok(Series::new(names, rounds))
 }
 
 impl<'a> Ready<'a> {
@@ -132,6 +132,11 @@ pub(crate) struct Share {
 }
 
 impl Series {
+    /// The turns of all rounds, each round's in the order of the contestants.
+    pub(crate) fn new(names: Vec<String>, rounds: Vec<Vec<Outcome>>) -> Self {
+        Self { names, rounds }
+    }
+
     /// A contestant's turns.
     fn of(&self, contestant: usize) -> impl Iterator<Item = &Outcome> {
         self.rounds.iter().filter_map(move |round| round.get(contestant))
@@ -140,6 +145,11 @@ impl Series {
     /// Rows a second.
     pub(crate) fn rate(&self, contestant: usize) -> Option<Summary> {
         Summary::of(self.of(contestant).map(Outcome::rate))
+    }
+
+    /// How long each of so many clients waits for a row, milliseconds.
+    pub(crate) fn latency(&self, contestant: usize, clients: usize) -> Option<Summary> {
+        Summary::of(self.of(contestant).map(|outcome| 1e3 * clients as f64 / outcome.rate()))
     }
 
     /// The rate of one over that of the other, round by round.
@@ -204,6 +214,7 @@ mod tests {
         assert_eq!(ratio, Summary { median: 0.25, least: 0.25, greatest: 0.5 });
         assert_eq!(series().rate(1).unwrap().median, 200.0);
         assert_eq!(series().rate(2), None);
+        assert_eq!(series().latency(0, 4).unwrap(), Summary { median: 40.0, least: 40.0, greatest: 400.0 });
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tally_host::progress::say;
 use tally_host::spin::{self, Capture, Environment, GuestOutput, HostOptions, ReuseLimits};
 
 use crate::data::{Shape, Supply, full_body, json_body};
-use crate::ground::Ground;
+use crate::ground::{Ground, STORES};
 use crate::report::{Table, grouped};
 use crate::writer::{Expected, post};
 
@@ -75,7 +75,7 @@ async fn alone(ground: &Ground, load: Load) -> Result<(usize, usize)> {
         reuse: ReuseLimits::default(),
     })
     .await?;
-    let organization = ground.organization(0, &variables, &host.base_url(), &database_url).await?;
+    let organization = ground.organization(0, STORES, &variables, &host.base_url(), &database_url).await?;
     let supply = Supply::new(&[organization], SEED);
     let sent = send(load, &format!("{}/v1/events", host.base_url()), supply).await;
     let peak = host.peak_memory(COMPONENT).context("the bundle has no component of this name");

@@ -1,0 +1,7 @@
+//! The command `bench-queries`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tally_bench::queries::main()
+}
