@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use futures::future::try_join_all;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _};
+use tokio::sync::Barrier;
 use tokio::time::{sleep, timeout};
 
 use crate::harness::run;
@@ -132,9 +133,13 @@ fn code(error: &anyhow::Error) -> Option<String> {
 #[tokio::test]
 async fn each_job_is_handed_out_once() -> Result<()> {
     const JOBS: u32 = 200;
+    const WORKERS: usize = 16;
     let (database, _administrator) = prepared(JOBS).await?;
+    // Else the first to connect could be done before the others have.
+    let connected = Barrier::new(WORKERS);
     let work = async |name: String| -> Result<Vec<String>> {
         let mut worker = Worker::start(&database.url, &name).await?;
+        connected.wait().await;
         let mut taken = Vec::new();
         while let Some(held) = worker.claim("5 minutes").await? {
             worker.complete(&held).await?;
@@ -142,7 +147,7 @@ async fn each_job_is_handed_out_once() -> Result<()> {
         }
         Ok(taken)
     };
-    let taken = try_join_all((1..=16).map(|number| work(format!("worker {number}")))).await?;
+    let taken = try_join_all((1..=WORKERS).map(|number| work(format!("worker {number}")))).await?;
     let busy = taken.iter().filter(|jobs| !jobs.is_empty()).count();
     let all: Vec<String> = taken.into_iter().flatten().collect();
     let different: BTreeSet<&String> = all.iter().collect();
