@@ -350,7 +350,7 @@ create temporary view enums as
     and (n.nspname, t.typname) not in (
       ('public', 'plan_tier'), ('public', 'org_role'), ('public', 'sync_status'), ('app', 'event_series'), ('app', 'rollup_part'),
       ('app', 'question'), ('app', 'question_range'), ('app', 'question_metric'), ('app', 'question_part'), ('app', 'factor'),
-      ('app', 'atom'), ('app', 'amount'), ('app', 'question_group'), ('app', 'series'), ('app', 'cell')
+      ('app', 'stretch'), ('app', 'atom'), ('app', 'question_group'), ('app', 'group_total'), ('app', 'series'), ('app', 'cell')
     )
   union all
   select object, 'is a sequence' from our_class where relkind = 'S'
@@ -359,7 +359,7 @@ create temporary view enums as
   from (
     values ('public.plan_tier'), ('public.org_role'), ('public.sync_status'), ('app.event_series'), ('app.rollup_part'),
       ('app.question'), ('app.question_range'), ('app.question_metric'), ('app.question_part'), ('app.factor'),
-      ('app.atom'), ('app.amount'), ('app.question_group'), ('app.series'), ('app.cell')
+      ('app.stretch'), ('app.atom'), ('app.question_group'), ('app.group_total'), ('app.series'), ('app.cell')
   ) as expected(name)
   where to_regtype(expected.name) is null;
 insert into plant values

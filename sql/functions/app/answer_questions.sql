@@ -23,22 +23,23 @@ declare
   c_max_atoms constant integer := 200000;
   v_asked record;
   v_questions app.question[];
+  v_stretches app.stretch[];
   -- Whether there is what cannot be put together from buckets.
   v_has_whole boolean;
   v_atoms app.atom[];
-  v_amounts app.amount[];
-  v_whole app.amount[] := '{}';
+  v_amounts app.atom[];
   v_factors app.factor[] := '{}';
   v_groups app.question_group[];
   v_series app.series[];
 begin
   v_asked := app.read_questions(p_queries);
   v_questions := v_asked.p_questions;
+  v_stretches := app.question_stretches(v_questions, v_asked.p_ranges, v_asked.p_parts);
   v_has_whole := exists (select from unnest(v_asked.p_parts) as p where p.method in ('distinct', 'percentile'));
 
-  v_atoms := app.rollup_atoms(v_questions, v_asked.p_ranges, v_asked.p_parts);
+  v_atoms := app.rollup_atoms(v_stretches, v_asked.p_ranges);
   if exists (select from unnest(v_asked.p_parts) as p where p.is_from_events) then
-    v_atoms := v_atoms || app.event_atoms(v_questions, v_asked.p_ranges, v_asked.p_parts);
+    v_atoms := v_atoms || app.event_atoms(v_stretches, v_asked.p_ranges);
   end if;
   if cardinality(v_atoms) > c_max_atoms then
     raise exception using errcode = 'TH006', message = format(
@@ -48,26 +49,23 @@ begin
 
   if exists (select from unnest(v_questions) as q where q.currency is not null) then
     v_factors := app.factors(
-      v_questions,
-      v_atoms || case when v_has_whole then app.event_days(v_questions, v_asked.p_ranges, v_asked.p_parts) else '{}' end
+      v_questions, v_atoms || case when v_has_whole then app.event_days(v_stretches, v_asked.p_ranges) else '{}' end
     );
+    perform app.check_rates(v_questions, v_factors);
+    v_atoms := app.converted_atoms(v_questions, v_atoms, v_factors);
   end if;
-  v_amounts := app.amounts(v_questions, v_atoms, v_factors);
+  v_amounts := app.amounts(v_questions, v_asked.p_parts, v_atoms);
   if v_has_whole then
-    v_whole := app.event_amounts(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors);
-  end if;
-  if cardinality(v_factors) > 0 then
-    perform app.check_rates(v_questions, v_amounts || v_whole);
+    v_amounts := v_amounts || app.event_amounts(v_stretches, v_asked.p_ranges, v_factors);
   end if;
 
-  v_groups := app.question_groups(v_questions, v_asked.p_metrics, v_asked.p_parts, v_amounts || v_whole);
-  if exists (select from unnest(v_questions) as q where q.group_by <> '{}') then
-    v_amounts := app.amounts(v_questions, app.chosen_atoms(v_atoms, v_groups), v_factors);
-    if v_has_whole and exists (select from unnest(v_questions) as q where q.has_other) then
-      v_whole := v_whole || app.event_amounts(v_questions, v_asked.p_ranges, v_asked.p_parts, v_factors, v_groups);
+  v_groups := app.question_groups(v_questions, v_asked.p_metrics, v_asked.p_parts, v_amounts);
+  if exists (select from unnest(v_groups) as g where g.group_key = 'null') then
+    v_amounts := v_amounts || app.amounts(v_questions, v_asked.p_parts, app.other_atoms(v_atoms, v_groups));
+    if v_has_whole then
+      v_amounts := v_amounts || app.event_amounts(v_stretches, v_asked.p_ranges, v_factors, v_groups);
     end if;
   end if;
-  v_amounts := v_amounts || v_whole;
 
   v_series := app.question_series(v_questions, v_asked.p_metrics, v_asked.p_parts, v_amounts, v_groups);
   return app.question_results(

@@ -1,4 +1,4 @@
--- The hours or quarter hours of a range: each begins where the local clock shows a full one, and where it is changed.
+-- The hours or quarter hours of a range, in order: each begins where the local clock shows a full one, and where it is changed.
 
 set role tally_owner;
 

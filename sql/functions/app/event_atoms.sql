@@ -1,14 +1,12 @@
--- What the parts of queries have in each bucket and group, from events. Different values and percentiles are not to be put together
--- from buckets: see app.event_amounts.
+-- What stretches have in each bucket and group, from events. Different values and percentiles are not to be put together from buckets:
+-- see app.event_amounts.
 --
 -- Planned anew each time, with the range as constants: else it would lock every partition there is.
 
 set role tally_owner;
 
-create or replace function app.event_atoms(
-  p_questions app.question[], p_ranges app.question_range[], p_parts app.question_part[]
-) returns app.atom[]
-  language plpgsql stable set search_path = '' set plan_cache_mode = 'force_custom_plan' 
+create or replace function app.event_atoms(p_stretches app.stretch[], p_ranges app.question_range[]) returns app.atom[]
+  language plpgsql stable set search_path = '' set plan_cache_mode = 'force_custom_plan'
   set enable_nestloop = off set enable_sort = off set enable_mergejoin = off set jit = off
 as $$
 declare
@@ -17,40 +15,22 @@ declare
   v_to constant timestamptz := (select max(r.ends_at) from unnest(p_ranges) as r);
 begin
   return array(
-    with question as materialized (
-      select q.* from unnest(p_questions) as q
-    ),
-    range as materialized (
-      select r.* from unnest(p_ranges) as r
-    ),
-    stretch as materialized (
-      select
-        p.question, p.number as part, p.key, p.method = 'last' as is_level, p.dimensions as declared, s.id as store_id, s.timezone,
-        r.range, r.starts_at, r.ends_at, q.filter, q.group_by,
-        p.is_money and q.currency is not null as is_converted
-      from unnest(p_parts) as p
-      join question q on q.number = p.question
-      join range r on r.question = p.question
-      cross join lateral unnest(q.stores) as u(id)
-      join public.stores s on s.org_id = v_org_id and s.id = u.id
-      where p.is_from_events and p.method not in ('distinct', 'percentile')
-    ),
-    found as (
+    with found as (
       select
         t.question, t.range, t.part, coalesce(e.currency, '') as currency,
-        case when t.is_converted and e.currency is not null then (e.recorded_at at time zone t.timezone)::date end as day,
+        case when t.currency is not null and e.currency is not null then (e.recorded_at at time zone t.timezone)::date end as day,
         case cardinality(t.group_by)
-          when 0 then '[]'::jsonb
+          when 0 then '[]'
           when 1 then jsonb_build_array(k.first)
           when 2 then jsonb_build_array(k.first, k.second)
           else jsonb_build_array(k.first, k.second, k.third)
         end as group_key,
-        case when t.is_level then jsonb_build_array(t.store_id, (
-          select jsonb_object_agg(d.name, e.dimensions -> d.name) from unnest(t.declared) as d(name) where e.dimensions ? d.name
+        case when t.method = 'last' then jsonb_build_array(t.store_id, (
+          select jsonb_object_agg(d.name, e.dimensions -> d.name) from unnest(t.dimensions) as d(name) where e.dimensions ? d.name
         )) end as level_key,
-        e.recorded_at as at, 1 as count, e.value as sum, e.value as min, e.value as max,
-        case when t.is_level then array[extract(epoch from e.recorded_at), e.value] end as latest
-      from stretch t
+        e.recorded_at as at, e.value,
+        case when t.method = 'last' then array[extract(epoch from e.recorded_at), e.value] end as latest
+      from unnest(p_stretches) as t
       cross join lateral (
         select e.*
         from public.metric_events e
@@ -65,21 +45,22 @@ begin
           case t.group_by[2] when 'store' then to_jsonb(t.store_id) else e.dimensions -> t.group_by[2] end as second,
           case t.group_by[3] when 'store' then to_jsonb(t.store_id) else e.dimensions -> t.group_by[3] end as third
       ) as k
-      where t.filter is null or e.dimensions @@ t.filter
+      where t.is_from_events and t.method not in ('distinct', 'percentile') and (t.filter is null or e.dimensions @@ t.filter)
     )
     select row(
       f.question, f.range, f.part, f.currency, f.day, f.group_key, b.number, f.level_key,
-      sum(f.count), sum(f.sum), min(f.min), max(f.max), max(f.latest)
+      count(*), sum(f.value), min(f.value), max(f.value), max(f.latest)
     )::app.atom
     from found f
-    join range g on g.question = f.question and g.range = f.range
+    join unnest(p_ranges) as g on g.question = f.question and g.range = f.range
     cross join lateral (select width_bucket(f.at, g.starts) as number) as b
     group by f.question, f.range, f.part, f.currency, f.day, f.group_key, b.number, f.level_key
   );
 end
 $$;
 
-comment on function app.event_atoms(app.question[], app.question_range[], app.question_part[]) is 'What the parts of queries have in each bucket and group, from events';
-grant execute on function app.event_atoms(app.question[], app.question_range[], app.question_part[]) to tally_query;
+comment on function app.event_atoms(app.stretch[], app.question_range[]) is
+  'What stretches have in each bucket and group, from events';
+grant execute on function app.event_atoms(app.stretch[], app.question_range[]) to tally_query;
 
 reset role;

@@ -8,10 +8,11 @@ create or replace function app.group_totals(
   p_questions app.question[],
   p_metrics app.question_metric[],
   p_parts app.question_part[],
-  p_amounts app.amount[],
+  p_amounts app.atom[],
   p_groups app.question_group[]
-) returns app.cell[]
-  language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' set enable_nestloop = off set enable_sort = off set jit = off
+) returns app.group_total[]
+  language plpgsql stable set search_path = ''
+  set plan_cache_mode = 'force_generic_plan' set enable_nestloop = off set enable_sort = off set jit = off
 as $$
 declare
   v_metrics constant app.question_metric[] := array(
@@ -19,7 +20,7 @@ declare
     from unnest(p_metrics) as m
     join unnest(p_questions) as q on q.number = m.question and m.key in (q.ranked_by, q.ordered_by)
   );
-  v_amounts constant app.amount[] := array(select a from unnest(p_amounts) as a where a.range = 0 and a.bucket = 0);
+  v_amounts constant app.atom[] := array(select a from unnest(p_amounts) as a where a.range = 0 and a.bucket = 0);
   v_series app.series[];
   v_several record;
   v_cells app.cell[];
@@ -41,17 +42,21 @@ begin
     );
   end if;
   v_cells := app.question_cells(v_metrics, p_parts, v_amounts, v_series);
-  return v_cells || array(
-    select row(s.question, 0, s.metric, s.group_key, s.currency, 0, app.evaluate(m.program, m.empty_parts))::app.cell
+  return array(
+    select row(
+      s.question, s.metric, s.group_key,
+      max(case when c.series is null then app.evaluate(m.program, m.empty_parts) else c.value end)
+    )::app.group_total
     from unnest(v_series) as s
     join unnest(v_metrics) as m on m.question = s.question and m.position = s.metric
-    left join unnest(v_cells) as c on c.question = s.question and c.metric = s.metric and c.group_key = s.group_key
-    where c.question is null and not s.is_void
+    left join unnest(v_cells) as c on c.series = s.number
+    where not s.is_void
+    group by s.question, s.metric, s.group_key
   );
 end
 $$;
 
-comment on function app.group_totals(app.question[], app.question_metric[], app.question_part[], app.amount[], app.question_group[]) is 'The totals that groups are ranked by';
-grant execute on function app.group_totals(app.question[], app.question_metric[], app.question_part[], app.amount[], app.question_group[]) to tally_query;
+comment on function app.group_totals(app.question[], app.question_metric[], app.question_part[], app.atom[], app.question_group[]) is 'The totals that groups are ranked by';
+grant execute on function app.group_totals(app.question[], app.question_metric[], app.question_part[], app.atom[], app.question_group[]) to tally_query;
 
 reset role;

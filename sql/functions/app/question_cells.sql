@@ -6,25 +6,32 @@
 set role tally_owner;
 
 create or replace function app.question_cells(
-  p_metrics app.question_metric[], p_parts app.question_part[], p_amounts app.amount[], p_series app.series[]
+  p_metrics app.question_metric[], p_parts app.question_part[], p_amounts app.atom[], p_series app.series[]
 ) returns app.cell[]
-  language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' set enable_nestloop = off set enable_sort = off set jit = off
+  language plpgsql stable set search_path = ''
+  set plan_cache_mode = 'force_generic_plan' set enable_nestloop = off set enable_sort = off set jit = off
 as $$
 declare
   -- One, with places: Postgres divides to 16 digits or to as many places as the numerator has, whichever is more.
   c_places constant numeric := 1.000000000000000000000000000000;
+  c_itself constant text[] := '{#1}';
 begin
   return array(
+    -- The parts of each series.
     with part as materialized (
       select
-        m.question, m.position, u.part, u.place, p.method, p.is_money or cardinality(m.parts) = 1 as is_told_apart
-      from unnest(p_metrics) as m
+        s.number as series, p.question, p.number as part, p.method, s.group_key,
+        case when p.is_money or cardinality(m.parts) = 1 then s.currency else '' end as currency,
+        u.place, m.program = c_itself as is_itself
+      from unnest(p_series) as s
+      join unnest(p_metrics) as m on m.question = s.question and m.position = s.metric
       cross join lateral unnest(m.parts) with ordinality as u(part, place)
       join unnest(p_parts) as p on p.question = m.question and p.number = u.part
+      where not s.is_void
     ),
-    valued as (
+    found as not materialized (
       select
-        p.question, a.range, p.position, a.group_key, a.bucket, p.place, p.is_told_apart, a.currency,
+        p.series, a.range, a.bucket, p.place, p.is_itself,
         case p.method
           when 'avg' then round(a.sum * c_places / a.count, 12)
           when 'count' then a.count
@@ -33,22 +40,15 @@ begin
           else a.sum
         end as value
       from unnest(p_amounts) as a
-      join part p on p.question = a.question and p.part = a.part
-    ),
-    found as (
-      select s.question, v.range, s.metric, s.group_key, s.currency, v.bucket, v.place, v.value
-      from unnest(p_series) as s
-      join valued v
-        on v.question = s.question and v.position = s.metric and v.group_key = s.group_key
-        and v.currency = case when v.is_told_apart then s.currency else '' end
-      where not s.is_void
+      join part p
+        on p.question = a.question and p.part = a.part and p.group_key = a.group_key and p.currency = a.currency
     )
-    select row(f.question, f.range, f.metric, f.group_key, f.currency, f.bucket, f.value)::app.cell
+    select row(f.series, f.range, f.bucket, f.value)::app.cell
     from found f
-    join unnest(p_metrics) as m on m.question = f.question and m.position = f.metric and m.program = '{#1}'
+    where f.is_itself
     union all
     select row(
-      t.question, t.range, t.metric, t.group_key, t.currency, t.bucket,
+      t.series, t.range, t.bucket,
       case m.program
         when '{#1,#2,/}' then
           round(coalesce(t.first, m.empty_parts[1]) * c_places / nullif(coalesce(t.second, m.empty_parts[2]), 0), 12)
@@ -61,19 +61,21 @@ begin
     )::app.cell
     from (
       select
-        f.question, f.range, f.metric, f.group_key, f.currency, f.bucket,
+        f.series, f.range, f.bucket,
         max(f.value) filter (where f.place = 1) as first, max(f.value) filter (where f.place = 2) as second,
         array_agg(f.place) as places, array_agg(f.value) as values
       from found f
-      join unnest(p_metrics) as m on m.question = f.question and m.position = f.metric and m.program <> '{#1}'
-      group by 1, 2, 3, 4, 5, 6
+      where not f.is_itself
+      group by f.series, f.range, f.bucket
     ) as t
-    join unnest(p_metrics) as m on m.question = t.question and m.position = t.metric
+    join unnest(p_series) as s on s.number = t.series
+    join unnest(p_metrics) as m on m.question = s.question and m.position = s.metric
   );
 end
 $$;
 
-comment on function app.question_cells(app.question_metric[], app.question_part[], app.amount[], app.series[]) is 'The values of series in the buckets that have events, and in the whole range';
-grant execute on function app.question_cells(app.question_metric[], app.question_part[], app.amount[], app.series[]) to tally_query;
+comment on function app.question_cells(app.question_metric[], app.question_part[], app.atom[], app.series[]) is
+  'The values of series in the buckets that have events, and in the whole range';
+grant execute on function app.question_cells(app.question_metric[], app.question_part[], app.atom[], app.series[]) to tally_query;
 
 reset role;

@@ -43,62 +43,49 @@ begin
     ),
     series as materialized (
       select
-        row_number() over (order by s.question, s.metric, g.rank, g.group_key, s.currency collate "C") as number,
-        s.question, s.metric, s.group_key, s.currency, m.key, m.unit, q.is_cumulative, q.has_totals, q.is_compared, q.group_by,
-        m.is_converted, case when not s.is_void then m.nothing end as nothing,
-        -- A running sum grows by nothing where there is nothing, however that is to look.
-        case when q.is_cumulative then 'zero' else q.fill end as fill
+        s.number, s.question, s.group_key, s.currency, m.key, m.unit, q.has_totals, q.is_compared, q.group_by,
+        m.is_converted, case when not s.is_void then m.nothing end as nothing, q.is_cumulative, q.fill,
+        q.is_cumulative or q.fill = 'previous' as is_shaped
       from unnest(p_series) as s
       join metric m on m.question = s.question and m.position = s.metric
       join question q on q.number = s.question
-      join unnest(p_groups) as g on g.question = s.question and g.group_key = s.group_key
-    ),
-    cell as materialized (
-      select s.number, c.range, c.bucket, case when s.is_converted then trim_scale(c.value) else c.value end as value
-      from unnest(p_cells) as c
-      join series s
-        on s.question = c.question and s.metric = c.metric and s.group_key = c.group_key and s.currency = c.currency
     ),
     bucket as materialized (
       select r.question, r.range, b.number::integer as number, b.label, b.place, b.repeat
       from unnest(p_ranges) as r
       cross join lateral unnest(r.labels, r.places, r.repeats) with ordinality as b(label, place, repeat, number)
     ),
-    placed as (
+    placed as not materialized (
       select
-        s.number as series, s.fill, s.is_cumulative, b.range, b.number, b.label, b.place, b.repeat,
-        c.number is not null as has_cell, case
-          when c.number is not null then c.value
-          when s.fill = 'zero' then s.nothing
+        s.number as series, s.is_shaped, s.is_cumulative, b.range, b.number, b.label, b.place, b.repeat, c.series is not null as has_cell,
+        case
+          when c.series is null then
+            -- A running sum grows by nothing where there is nothing, however that is to look.
+            case when s.is_cumulative or s.fill = 'zero' then s.nothing end
+          when s.is_converted then trim_scale(c.value)
+          else c.value
         end as value
       from series s
       join bucket b on b.question = s.question
-      left join cell c on c.number = s.number and c.range = b.range and c.bucket = b.number
-    ),
-    -- Empty buckets go with the last one before them that is not.
-    stretched as (
-      select p.*, count(*) filter (where p.has_cell) over (partition by p.series, p.range order by p.number) as stretch
-      from placed p
-      where p.fill = 'previous'
-    ),
-    filled as (
-      select p.series, p.is_cumulative, p.range, p.number, p.label, p.place, p.repeat, p.value
-      from placed p
-      where p.fill <> 'previous'
-      union all
-      select
-        s.series, s.is_cumulative, s.range, s.number, s.label, s.place, s.repeat,
-        first_value(s.value) over (partition by s.series, s.range, s.stretch order by s.number)
-      from stretched s
+      left join unnest(p_cells) as c on c.series = s.number and c.range = b.range and c.bucket = b.number
     ),
     point as materialized (
-      select f.series, f.range, f.number, f.label, f.place, f.repeat, f.value from filled f where not f.is_cumulative
+      select p.series, p.range, p.number, p.label, p.place, p.repeat, p.value
+      from placed p
+      where not p.is_shaped
       union all
       select
-        f.series, f.range, f.number, f.label, f.place, f.repeat,
-        sum(f.value) over (partition by f.series, f.range order by f.number)
-      from filled f
-      where f.is_cumulative
+        p.series, p.range, p.number, p.label, p.place, p.repeat,
+        case
+          when p.is_cumulative then sum(p.value) over (partition by p.series, p.range order by p.number)
+          else first_value(p.value) over (partition by p.series, p.range, p.stretch order by p.number)
+        end
+      from (
+        -- Empty buckets go with the last one before them that is not.
+        select p.*, count(*) filter (where p.has_cell) over (partition by p.series, p.range order by p.number) as stretch
+        from placed p
+        where p.is_shaped
+      ) as p
     ),
     -- Labels and decimals need no escapes, and so are put together faster than by functions for JSON.
     main as (
@@ -131,13 +118,14 @@ begin
         s.number, t.main::text as main, t.compared::text as compared, (t.main - t.compared)::text as difference,
         trim_scale(round((t.main - t.compared) * c_places / nullif(abs(t.compared), 0), 12))::text as change
       from series s
-      left join cell m on m.number = s.number and m.range = 0 and m.bucket = 0
-      left join cell c on c.number = s.number and c.range = 1 and c.bucket = 0
+      left join unnest(p_cells) as m on m.series = s.number and m.range = 0 and m.bucket = 0
+      left join unnest(p_cells) as c on c.series = s.number and c.range = 1 and c.bucket = 0
       cross join lateral (
         select
-          case when m.number is not null then m.value else s.nothing end as main,
-          case when c.number is not null then c.value else s.nothing end as compared
+          case when m.series is null then s.nothing when s.is_converted then trim_scale(m.value) else m.value end as main,
+          case when c.series is null then s.nothing when s.is_converted then trim_scale(c.value) else c.value end as compared
       ) as t
+      where s.has_totals or s.is_compared
     ),
     answer as (
       select
@@ -157,7 +145,7 @@ begin
         ) end as comparison
       from series s
       join main m on m.series = s.number
-      join total t on t.number = s.number
+      left join total t on t.number = s.number
       left join compared c on c.series = s.number
     ),
     answered as (

@@ -5,7 +5,7 @@
 set role tally_owner;
 
 create or replace function app.ranked_groups(
-  p_questions app.question[], p_groups app.question_group[], p_totals app.cell[]
+  p_questions app.question[], p_groups app.question_group[], p_totals app.group_total[]
 ) returns app.question_group[]
   language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' set enable_nestloop = off set jit = off
 as $$
@@ -17,15 +17,12 @@ begin
         (select m.n from unnest(q.metrics) with ordinality as m(key, n) where m.key = q.ordered_by) as ordering
       from unnest(p_questions) as q
     ),
-    total as materialized (
-      select c.question, c.metric, c.group_key, max(c.value) as value from unnest(p_totals) as c group by 1, 2, 3
-    ),
     candidate as materialized (
       select q.number as question, g.group_key, r.value as ranked_value, o.value as ordered_value, false as is_cursor
       from unnest(p_groups) as g
       join question q on q.number = g.question
-      left join total r on r.question = q.number and r.metric = q.ranking and r.group_key = g.group_key
-      left join total o on o.question = q.number and o.metric = q.ordering and o.group_key = g.group_key
+      left join unnest(p_totals) as r on r.question = q.number and r.metric = q.ranking and r.group_key = g.group_key
+      left join unnest(p_totals) as o on o.question = q.number and o.metric = q.ordering and o.group_key = g.group_key
       union all
       select q.number, q.page_after -> 1, null, (q.page_after ->> 0)::numeric, true
       from question q
@@ -106,7 +103,7 @@ begin
 end
 $$;
 
-comment on function app.ranked_groups(app.question[], app.question_group[], app.cell[]) is 'Groups in their order, cut to what is asked for';
-grant execute on function app.ranked_groups(app.question[], app.question_group[], app.cell[]) to tally_query;
+comment on function app.ranked_groups(app.question[], app.question_group[], app.group_total[]) is 'Groups in their order, cut to what is asked for';
+grant execute on function app.ranked_groups(app.question[], app.question_group[], app.group_total[]) to tally_query;
 
 reset role;

@@ -1,6 +1,7 @@
 -- Queries as they are answered: what they name is looked up, and what it takes to answer them.
 --
--- Errors: those of app.read_question, app.question_ranges, app.question_metrics and app.question_parts.
+-- Errors: those of app.question_stores, app.question_ranges, app.question_metrics and app.sourced_parts; of several queries a
+-- message begins with the one that it is about.
 
 set role tally_owner;
 
@@ -28,47 +29,45 @@ declare
 begin
   p_questions := '{}';
   p_ranges := '{}';
-  p_metrics := '{}';
-  p_parts := '{}';
-  for v_query in select jsonb_array_elements(p_queries) loop
-    v_number := v_number + 1;
-    if jsonb_array_length(p_queries) > 1 then
-      v_label := format('queries[%s]: ', v_number - 1);
-    end if;
+  begin
+    for v_query in select jsonb_array_elements(p_queries) loop
+      v_number := v_number + 1;
+      if jsonb_array_length(p_queries) > 1 then
+        v_label := format('queries[%s]: ', v_number - 1);
+      end if;
 
-    -- The widgets of a dashboard are mostly about the same stores and the same time.
-    v_scope := jsonb_build_array(v_query -> 'stores', v_query -> 'workspace');
-    v_same := array_position(v_scopes, v_scope);
-    v_scopes := v_scopes || v_scope;
-    v_question := app.read_question(
-      v_query, v_number, v_label,
-      case when v_same is null then app.question_stores(v_query) else (p_questions[v_same]).stores end
-    );
-    p_questions := p_questions || v_question;
+      -- The widgets of a dashboard are mostly about the same stores and the same time.
+      v_scope := jsonb_build_array(v_query -> 'stores', v_query -> 'workspace');
+      v_same := array_position(v_scopes, v_scope);
+      v_scopes := v_scopes || v_scope;
+      v_question := app.read_question(
+        v_query, v_number, v_label,
+        case when v_same is null then app.question_stores(v_query) else (p_questions[v_same]).stores end
+      );
+      p_questions := p_questions || v_question;
 
-    v_time := jsonb_build_array(
-      v_query -> 'from', v_query -> 'to', v_query -> 'granularity', v_query -> 'week_start', v_query -> 'timezone', v_query -> 'compare'
-    );
-    v_same := array_position(v_times, v_time);
-    v_times := v_times || v_time;
-    if v_same is null then
-      p_ranges := p_ranges || app.question_ranges(v_query, v_question);
-    else
-      for v_range in select r.* from unnest(p_ranges) as r where r.question = v_same loop
-        v_range.question := v_number;
-        p_ranges := p_ranges || v_range;
-      end loop;
-    end if;
+      v_time := jsonb_build_array(
+        v_query -> 'from', v_query -> 'to', v_query -> 'granularity', v_query -> 'week_start', v_query -> 'timezone', v_query -> 'compare'
+      );
+      v_same := array_position(v_times, v_time);
+      v_times := v_times || v_time;
+      if v_same is null then
+        p_ranges := p_ranges || app.question_ranges(v_query, v_question);
+      else
+        for v_range in select r.* from unnest(p_ranges) as r where r.question = v_same loop
+          v_range.question := v_number;
+          p_ranges := p_ranges || v_range;
+        end loop;
+      end if;
+    end loop;
+  exception
+    when sqlstate 'TH004' or sqlstate 'TH005' or sqlstate 'TH006' or sqlstate 'TH007' or sqlstate 'TH030' then
+      raise exception using errcode = sqlstate, message = v_label || sqlerrm;
+  end;
 
-    v_asked := app.question_metrics(v_question);
-    p_metrics := p_metrics || v_asked.p_metrics;
-    p_parts := p_parts || app.question_parts(
-      v_question, array(select r from unnest(p_ranges) as r where r.question = v_number), v_asked.p_keys
-    );
-  end loop;
-exception
-  when sqlstate 'TH004' or sqlstate 'TH005' or sqlstate 'TH006' or sqlstate 'TH007' or sqlstate 'TH030' then
-    raise exception using errcode = sqlstate, message = v_label || sqlerrm;
+  v_asked := app.question_metrics(p_questions);
+  p_metrics := v_asked.p_metrics;
+  p_parts := app.sourced_parts(p_questions, p_ranges, v_asked.p_parts);
 end
 $$;
 

@@ -1,53 +1,31 @@
--- What the parts of queries have in each bucket and group, from rollups: the day grain where the days asked for are the store's own,
--- the quarter hours everywhere else.
+-- What stretches have in each bucket and group, from rollups.
 --
--- Plans are kept, and go by the key: each part and store is one stretch of it.
+-- Plans are kept, and go by the key: each stretch is one of it.
 
 set role tally_owner;
 
-create or replace function app.rollup_atoms(
-  p_questions app.question[], p_ranges app.question_range[], p_parts app.question_part[]
-) returns app.atom[]
-  language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' 
+create or replace function app.rollup_atoms(p_stretches app.stretch[], p_ranges app.question_range[]) returns app.atom[]
+  language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan'
   set enable_nestloop = off set enable_sort = off set enable_mergejoin = off set jit = off
 as $$
 declare
   v_org_id constant uuid := app.org_id();
 begin
   return array(
-    with question as materialized (
-      select q.* from unnest(p_questions) as q
-    ),
-    range as materialized (
-      select r.* from unnest(p_ranges) as r
-    ),
-    stretch as materialized (
-      select
-        p.question, p.number as part, p.key, p.method = 'last' as is_level, s.id as store_id, s.timezone,
-        r.range, r.starts_at, r.ends_at, q.filter, q.group_by,
-        case when r.has_whole_days and s.timezone = q.timezone then 'day' else '15m' end as grain,
-        p.is_money and q.currency is not null as is_converted
-      from unnest(p_parts) as p
-      join question q on q.number = p.question
-      join range r on r.question = p.question
-      cross join lateral unnest(q.stores) as u(id)
-      join public.stores s on s.org_id = v_org_id and s.id = u.id
-      where not p.is_from_events
-    ),
-    found as (
+    with found as (
       select
         t.question, t.range, t.part, r.currency,
-        case when t.is_converted and r.currency <> '' then (r.bucket_start at time zone t.timezone)::date end as day,
+        case when t.currency is not null and r.currency <> '' then (r.bucket_start at time zone t.timezone)::date end as day,
         case cardinality(t.group_by)
-          when 0 then '[]'::jsonb
+          when 0 then '[]'
           when 1 then jsonb_build_array(k.first)
           when 2 then jsonb_build_array(k.first, k.second)
           else jsonb_build_array(k.first, k.second, k.third)
         end as group_key,
-        case when t.is_level then jsonb_build_array(t.store_id, r.dimensions) end as level_key,
+        case when t.method = 'last' then jsonb_build_array(t.store_id, r.dimensions) end as level_key,
         r.bucket_start as at, r.count, r.sum, r.min, r.max,
-        case when t.is_level then array[extract(epoch from r.last_at), r.last] end as latest
-      from stretch t
+        case when t.method = 'last' then array[extract(epoch from r.last_at), r.last] end as latest
+      from unnest(p_stretches) as t
       cross join lateral (
         select r.*
         from public.metric_rollups r
@@ -61,21 +39,22 @@ begin
           case t.group_by[2] when 'store' then to_jsonb(t.store_id) else r.dimensions -> t.group_by[2] end as second,
           case t.group_by[3] when 'store' then to_jsonb(t.store_id) else r.dimensions -> t.group_by[3] end as third
       ) as k
-      where t.filter is null or r.dimensions @@ t.filter
+      where not t.is_from_events and (t.filter is null or r.dimensions @@ t.filter)
     )
     select row(
       f.question, f.range, f.part, f.currency, f.day, f.group_key, b.number, f.level_key,
       sum(f.count), sum(f.sum), min(f.min), max(f.max), max(f.latest)
     )::app.atom
     from found f
-    join range g on g.question = f.question and g.range = f.range
+    join unnest(p_ranges) as g on g.question = f.question and g.range = f.range
     cross join lateral (select width_bucket(f.at, g.starts) as number) as b
     group by f.question, f.range, f.part, f.currency, f.day, f.group_key, b.number, f.level_key
   );
 end
 $$;
 
-comment on function app.rollup_atoms(app.question[], app.question_range[], app.question_part[]) is 'What the parts of queries have in each bucket and group, from rollups';
-grant execute on function app.rollup_atoms(app.question[], app.question_range[], app.question_part[]) to tally_query;
+comment on function app.rollup_atoms(app.stretch[], app.question_range[]) is
+  'What stretches have in each bucket and group, from rollups';
+grant execute on function app.rollup_atoms(app.stretch[], app.question_range[]) to tally_query;
 
 reset role;

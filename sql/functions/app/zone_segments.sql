@@ -22,7 +22,7 @@ begin
         lag(d.at) over (order by d.at) as before, d.at as after,
         lag(o.utc_offset) over (order by d.at) as old_offset, o.utc_offset as new_offset
       from (
-        select generate_series(p_from, p_to - interval '1 second', interval '6 days') as at
+        select generate_series(p_from, p_to - interval '1 second', interval '144 hours') as at
         union all
         select p_to - interval '1 second'
       ) as d

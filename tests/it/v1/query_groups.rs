@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::query::define;
 use crate::answer::{ask, post};
 use crate::harness::{Bundle, Tenant};
 
@@ -240,4 +241,34 @@ async fn money_is_converted_at_the_rate_of_its_day_in_its_store() {
     let mixed = json!({"metrics": ["revenue"], "group_by": ["store"], "order_by": {"metric": "revenue"},
                        "from": "2026-10-01", "to": "2026-11-01"});
     ask(post(&bundle, "/v1/query", &acme.token, &mixed)).await.problem(422, "invalid-query");
+}
+
+#[tokio::test]
+async fn only_money_that_a_condition_lets_through_needs_rates() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    define(&bundle, &acme.org_id, "median_order", "currency", "percentile", &json!({"percentile": "0.5"})).await;
+    sqlx::query("insert into exchange_rates (org_id, currency, day, rate) values (null, 'USD', '2026-10-05', 2)")
+        .execute(&mut bundle.database().await.unwrap())
+        .await
+        .unwrap();
+    let events: Vec<Value> =
+        [("web", "10.00", "2026-10-05"), ("web", "30.00", "2026-10-05"), ("app", "7.00", "2026-10-06")]
+            .iter()
+            .flat_map(|(channel, value, day)| {
+                ["median_order", "revenue"].map(|metric| {
+            json!({"id": Uuid::new_v4(), "metric": metric, "store_id": acme.store_id, "value": value, "currency": "USD",
+                       "recorded_at": format!("{day}T12:00:00Z"), "dimensions": {"channel": channel}})
+        })
+            })
+            .collect();
+    send(&bundle, &acme, &events).await;
+    let fields = |channel: &str| {
+        json!({"metrics": ["median_order", "revenue"], "currency": "EUR", "filter": {"dimension": "channel", "eq": channel},
+               "from": "2026-10-01", "to": "2026-11-01", "granularity": "none"})
+    };
+    assert_eq!(summary(&query(&bundle, &acme, &fields("web")).await), json!([[{}, "5"], [{}, "20"]]));
+    let problem =
+        ask(post(&bundle, "/v1/query", &acme.token, &fields("app"))).await.problem(422, "missing-exchange-rate");
+    assert_eq!(problem["detail"], "no exchange rate from USD to EUR on 2026-10-06");
 }
