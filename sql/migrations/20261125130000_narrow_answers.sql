@@ -6,6 +6,8 @@ set role tally_owner;
 -- Their places are taken by functions of the same or other names, which sql/functions makes anew, as it does those that go with a
 -- type.
 drop function if exists
+  app.read_question(jsonb, integer, text, uuid[]),
+  app.question_meta(integer, app.question_range[], app.question_part[], text),
   app.question_metrics(app.question),
   app.question_parts(app.question, app.question_range[], text[]),
   app.derived_metric(integer, integer, text, text, text, text[], text[], text[]),

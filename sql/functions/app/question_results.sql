@@ -163,12 +163,28 @@ begin
     select json_agg(
       json_build_object(
         'series', coalesce(a.series, '[]')::json,
-        'meta', app.question_meta(q.number, p_ranges, p_parts, q.timezone),
+        'meta', case
+          when r.question is null then jsonb_build_object('source', p.source)
+          else jsonb_build_object('source', p.source, 'compared', jsonb_build_object(
+            'from', app.iso_instant(r.starts_at, q.timezone), 'to', app.iso_instant(r.ends_at, q.timezone)
+          ))
+        end,
         'next_after', n.next_after
       ) order by q.number
     )
     from question q
     left join answered a on a.question = q.number
+    -- Where the numbers come from.
+    join (
+      select p.question, case
+        when bool_and(p.is_from_events) then 'events'
+        when bool_or(p.is_from_events) then 'both'
+        else 'rollups'
+      end as source
+      from unnest(p_parts) as p
+      group by p.question
+    ) as p on p.question = q.number
+    left join unnest(p_ranges) as r on r.question = q.number and r.range = 1
     left join (
       select g.question, g.next_after from unnest(p_groups) as g where g.next_after is not null
     ) as n on n.question = q.number

@@ -11,14 +11,12 @@ create or replace function app.read_questions(
   out p_ranges app.question_range[],
   out p_metrics app.question_metric[],
   out p_parts app.question_part[]
-) 
+)
   language plpgsql stable set search_path = ''
 as $$
 declare
   v_query jsonb;
   v_number integer := 0;
-  v_label text := '';
-  v_question app.question;
   v_range app.question_range;
   v_scope jsonb;
   v_scopes jsonb[] := '{}';
@@ -27,24 +25,20 @@ declare
   v_same integer;
   v_asked record;
 begin
-  p_questions := '{}';
+  p_questions := app.asked_questions(p_queries);
   p_ranges := '{}';
   begin
     for v_query in select jsonb_array_elements(p_queries) loop
       v_number := v_number + 1;
-      if jsonb_array_length(p_queries) > 1 then
-        v_label := format('queries[%s]: ', v_number - 1);
-      end if;
 
       -- The widgets of a dashboard are mostly about the same stores and the same time.
       v_scope := jsonb_build_array(v_query -> 'stores', v_query -> 'workspace');
       v_same := array_position(v_scopes, v_scope);
       v_scopes := v_scopes || v_scope;
-      v_question := app.read_question(
-        v_query, v_number, v_label,
-        case when v_same is null then app.question_stores(v_query) else (p_questions[v_same]).stores end
-      );
-      p_questions := p_questions || v_question;
+      p_questions[v_number].stores := case
+        when v_same is null then app.question_stores(v_query)
+        else (p_questions[v_same]).stores
+      end;
 
       v_time := jsonb_build_array(
         v_query -> 'from', v_query -> 'to', v_query -> 'granularity', v_query -> 'week_start', v_query -> 'timezone', v_query -> 'compare'
@@ -52,17 +46,19 @@ begin
       v_same := array_position(v_times, v_time);
       v_times := v_times || v_time;
       if v_same is null then
-        p_ranges := p_ranges || app.question_ranges(v_query, v_question);
+        p_ranges := p_ranges || app.question_ranges(v_query, p_questions[v_number]);
       else
-        for v_range in select r.* from unnest(p_ranges) as r where r.question = v_same loop
-          v_range.question := v_number;
-          p_ranges := p_ranges || v_range;
+        foreach v_range in array p_ranges loop
+          if v_range.question = v_same then
+            v_range.question := v_number;
+            p_ranges := p_ranges || v_range;
+          end if;
         end loop;
       end if;
     end loop;
   exception
-    when sqlstate 'TH004' or sqlstate 'TH005' or sqlstate 'TH006' or sqlstate 'TH007' or sqlstate 'TH030' then
-      raise exception using errcode = sqlstate, message = v_label || sqlerrm;
+    when sqlstate 'TH004' or sqlstate 'TH006' or sqlstate 'TH007' or sqlstate 'TH030' then
+      raise exception using errcode = sqlstate, message = (p_questions[v_number]).label || sqlerrm;
   end;
 
   v_asked := app.question_metrics(p_questions);
