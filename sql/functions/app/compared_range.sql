@@ -21,15 +21,25 @@ declare
   v_to constant timestamp := p_to at time zone p_zone;
   v_has_whole_days constant boolean :=
     p_from = app.clock_instant(v_from::date, p_zone) and p_to = app.clock_instant(v_to::date, p_zone);
-  v_year constant interval := case v_compare ->> 'align' when 'weekday' then interval '364 days' else interval '1 year' end;
+  c_year constant interval := interval '1 year';
+  v_year constant interval := case v_compare ->> 'align' when 'weekday' then interval '364 days' else c_year end;
+  v_first timestamp;
+  v_end timestamp;
   v_months integer;
 begin
   if v_compare ? 'from' then
     starts_at := app.local_instant(v_compare ->> 'from', p_zone);
     ends_at := app.local_instant(v_compare ->> 'to', p_zone);
   elsif v_compare ->> 'period' = 'previous_year' then
-    starts_at := app.clock_instant(app.clock_time(p_query ->> 'from', p_zone) - v_year, p_zone);
-    ends_at := app.clock_instant(app.clock_time(p_query ->> 'to', p_zone) - v_year, p_zone);
+    v_first := app.clock_time(p_query ->> 'from', p_zone);
+    v_end := app.clock_time(p_query ->> 'to', p_zone);
+    starts_at := app.clock_instant(v_first - v_year, p_zone);
+    -- What ends as 29 February begins has all of the 28th, which other years end with 1 March.
+    v_end := v_end - v_year + case
+      when v_year = c_year and to_char(v_end, 'MMDD') = '0229' and v_first::date < v_end::date then interval '1 day'
+      else interval '0'
+    end;
+    ends_at := app.clock_instant(v_end, p_zone);
   elsif v_has_whole_days then
     if extract(day from v_from) = 1 and extract(day from v_to) = 1 then
       v_months := extract(year from age(v_to, v_from)) * 12 + extract(month from age(v_to, v_from));

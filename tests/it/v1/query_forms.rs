@@ -106,6 +106,22 @@ async fn several_queries_are_answered_as_each_by_itself() {
 }
 
 #[tokio::test]
+async fn the_year_before_has_all_days_of_february_but_the_last_of_a_leap_year() {
+    let (bundle, acme) = bundle_with_orders().await;
+    for (from, to, before) in [
+        ("2024-02-28", "2024-02-29", ("2023-02-28", "2023-03-01")),
+        ("2024-02-01", "2024-02-29", ("2023-02-01", "2023-03-01")),
+        ("2024-02-29", "2024-03-01", ("2023-02-28", "2023-03-01")),
+        ("2025-02-01", "2025-03-01", ("2024-02-01", "2024-03-01")),
+    ] {
+        let asked = json!({"metrics": ["orders"], "from": from, "to": to, "compare": "previous_year"});
+        let answer = ask(post(&bundle, "/v1/query", &acme.token, &asked)).await.ok();
+        let at = |day: &str| format!("{day}T00:00:00+00:00");
+        assert_eq!(answer["meta"]["compared"], json!({"from": at(before.0), "to": at(before.1)}), "{from}");
+    }
+}
+
+#[tokio::test]
 async fn csv_has_a_row_for_each_point() {
     let (bundle, acme) = bundle_with_orders().await;
     let answer = ask(get(&bundle, URL, &acme.token).header("accept", "text/csv")).await;
@@ -145,6 +161,22 @@ async fn csv_has_a_row_for_each_point() {
         ask(get(&bundle, &format!("{URL}&limit=1&cursor={cursor}"), &acme.token).header("accept", "text/csv")).await;
     assert!(next.text.contains("orders,count,,web,false,2026-10-01T00:00:00+00:00,3\r\n"), "{}", next.text);
     assert!(!next.headers.contains_key("next-cursor"));
+
+    // A dimension is what was sent, also a number that no double holds.
+    let event =
+        r#"{"id": "long", "metric": "orders", "store_id": "STORE", "value": "1", "recorded_at": "2026-10-07T12:00:00Z",
+                    "dimensions": {"batch": 12345678901234567890123.50, "tested": true}}"#
+            .replace("STORE", &acme.store_id);
+    let url = bundle.url("/v1/events");
+    let sent = bundle.client.post(url).bearer_auth(&acme.token).header("content-type", "application/json").body(event);
+    assert_eq!(ask(sent).await.ok()["accepted"], 1);
+    let long = "/v1/query?metrics=orders&from=2026-10-07&to=2026-10-08&group_by=batch,tested,note";
+    let answer = ask(get(&bundle, long, &acme.token).header("accept", "text/csv")).await;
+    assert!(
+        answer.text.ends_with("\norders,count,,12345678901234567890123.50,true,,false,2026-10-07T00:00:00+00:00,1\r\n"),
+        "{}",
+        answer.text
+    );
 
     let several =
         post(&bundle, "/v1/query", &acme.token, &json!({"queries": [question()]})).header("accept", "text/csv");

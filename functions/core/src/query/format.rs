@@ -7,7 +7,7 @@ use crate::reply::Reply;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use mime::Mime;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// Where an answer in CSV says what the next page of groups is asked for with.
@@ -28,7 +28,8 @@ struct Series {
     metric: String,
     unit: String,
     currency: Option<String>,
-    group: BTreeMap<String, Value>,
+    /// Values as they were written: a number of any size.
+    group: BTreeMap<String, Box<RawValue>>,
     #[serde(default)]
     other: bool,
     points: Vec<Point>,
@@ -113,7 +114,8 @@ fn write(answer: &Answer) -> Result<Vec<u8>, Problem> {
     let after = ["other", "start", "value"].into_iter().chain(compared.into_iter().filter(|_| is_compared));
     let mut written = csv.write_record(before.chain(after));
     for one in &series {
-        let groups: Vec<String> = names.iter().map(|name| cell(one.group.get(name))).collect();
+        let groups: Vec<String> =
+            names.iter().map(|name| one.group.get(name).map_or_else(String::new, |value| cell(value))).collect();
         for row in rows(one, is_compared) {
             let head = [one.metric.as_str(), &one.unit, one.currency.as_deref().unwrap_or_default()];
             let other = if one.other { "true" } else { "false" };
@@ -151,12 +153,11 @@ fn rows(series: &Series, is_compared: bool) -> Vec<Vec<&str>> {
         .collect()
 }
 
-/// A value of a dimension; nothing where there is none.
-fn cell(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
+/// A value of a dimension, a text without its quotes; nothing where there is none.
+fn cell(value: &RawValue) -> String {
+    match value.get() {
+        "null" => String::new(),
+        json => serde_json::from_str(json).unwrap_or_else(|_| json.to_owned()),
     }
 }
 

@@ -99,7 +99,12 @@ impl Compared {
                 let range = Range { from: from.instant(zone), to: to.instant(zone) };
                 Range { from: previous_period(start, end, range, zone), to: range.from }
             }
-            Self::PreviousYear => Range { from: at(start - 1.year()), to: at(end - 1.year()) },
+            Self::PreviousYear => {
+                // 28 February is over as 29 February begins, in other years as 1 March does.
+                let is_cut = end.month() == 2 && end.day() == 29 && start.date() < end.date();
+                let to = end - 1.year() + i64::from(is_cut).days();
+                Range { from: at(start - 1.year()), to: at(to) }
+            }
             Self::PreviousYearByWeekday => Range { from: at(start - 364.days()), to: at(end - 364.days()) },
             Self::Given(from, to) => Range { from: from.instant(zone), to: to.instant(zone) },
         }
@@ -368,6 +373,15 @@ mod tests {
             (Compared::PreviousYearByWeekday, "2026-10-05T00:00", "2026-10-06T00:00", "2025-10-06T04:00:00Z"),
         ] {
             assert_eq!(compared.range(edge(from), edge(to), &zone).from.to_string(), before, "{from}");
+        }
+        for (from, to, before) in [
+            ("2028-02-01T00:00", "2028-02-29T00:00", "2027-03-01T05:00:00Z"),
+            ("2028-02-28T13:00", "2028-02-29T12:00", "2027-03-01T17:00:00Z"),
+            ("2028-02-29T06:00", "2028-02-29T12:00", "2027-02-28T17:00:00Z"),
+            ("2028-02-01T00:00", "2028-03-01T00:00", "2027-03-01T05:00:00Z"),
+        ] {
+            let range = Compared::PreviousYear.range(edge(from), edge(to), &zone);
+            assert_eq!(range.to.to_string(), before, "{from}");
         }
     }
 
