@@ -41,6 +41,7 @@ select create_distributed_table('public.api_keys', 'org_id', colocate_with => 'p
 select create_distributed_table('public.metric_events', 'org_id', colocate_with => 'public.workspaces');
 select create_distributed_table('public.metric_rollups', 'org_id', colocate_with => 'public.workspaces');
 select create_distributed_table('app.rollup_rebuilds', 'org_id', colocate_with => 'public.workspaces');
+select create_distributed_table('app.closed_dimensions', 'org_id', colocate_with => 'public.workspaces');
 select create_distributed_table('public.quarantined_events', 'org_id', colocate_with => 'public.workspaces');
 select create_distributed_table('public.integration_connections', 'org_id', colocate_with => 'public.workspaces');
 select create_distributed_table('public.sync_jobs', 'org_id', colocate_with => 'public.workspaces');

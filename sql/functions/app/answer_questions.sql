@@ -20,7 +20,8 @@ create or replace function app.answer_questions(p_queries jsonb) returns text
   language plpgsql stable set search_path = ''
 as $$
 declare
-  c_max_atoms constant integer := 200000;
+  -- One more than app.may_add_up lets through.
+  c_limit constant integer := 200001;
   v_asked record;
   v_questions app.question[];
   v_stretches app.stretch[];
@@ -28,6 +29,7 @@ declare
   v_has_whole boolean;
   v_atoms app.atom[];
   v_amounts app.atom[];
+  v_whole app.atom[] := '{}';
   v_factors app.factor[] := '{}';
   v_groups app.question_group[];
   v_series app.series[];
@@ -37,15 +39,11 @@ begin
   v_stretches := app.question_stretches(v_questions, v_asked.p_ranges, v_asked.p_parts);
   v_has_whole := exists (select from unnest(v_asked.p_parts) as p where p.method in ('distinct', 'percentile'));
 
-  v_atoms := app.rollup_atoms(v_stretches, v_asked.p_ranges);
+  v_atoms := app.rollup_atoms(v_stretches, v_asked.p_ranges, c_limit);
   if exists (select from unnest(v_asked.p_parts) as p where p.is_from_events) then
-    v_atoms := v_atoms || app.event_atoms(v_stretches, v_asked.p_ranges);
+    v_atoms := v_atoms || app.event_atoms(v_stretches, v_asked.p_ranges, c_limit);
   end if;
-  if cardinality(v_atoms) > c_max_atoms then
-    raise exception using errcode = 'TH006', message = format(
-      'more than %s combinations of groups and buckets; ask for longer buckets, a shorter time or other dimensions', c_max_atoms
-    );
-  end if;
+  perform app.may_add_up(cardinality(v_atoms));
 
   if exists (select from unnest(v_questions) as q where q.currency is not null) then
     v_factors := app.factors(
@@ -54,16 +52,17 @@ begin
     perform app.check_rates(v_questions, v_factors);
     v_atoms := app.converted_atoms(v_questions, v_atoms, v_factors);
   end if;
-  v_amounts := app.amounts(v_questions, v_asked.p_parts, v_atoms);
   if v_has_whole then
-    v_amounts := v_amounts || app.event_amounts(v_stretches, v_asked.p_ranges, v_factors);
+    v_whole := app.event_amounts(v_stretches, v_asked.p_ranges, v_factors, c_limit);
+    perform app.may_add_up(cardinality(v_atoms) + cardinality(v_whole));
   end if;
+  v_amounts := app.amounts(v_questions, v_asked.p_parts, v_atoms) || v_whole;
 
   v_groups := app.question_groups(v_questions, v_asked.p_metrics, v_asked.p_parts, v_amounts);
   if exists (select from unnest(v_groups) as g where g.group_key = 'null') then
     v_amounts := v_amounts || app.amounts(v_questions, v_asked.p_parts, app.other_atoms(v_atoms, v_groups));
     if v_has_whole then
-      v_amounts := v_amounts || app.event_amounts(v_stretches, v_asked.p_ranges, v_factors, v_groups);
+      v_amounts := v_amounts || app.event_amounts(v_stretches, v_asked.p_ranges, v_factors, c_limit, v_groups);
     end if;
   end if;
 

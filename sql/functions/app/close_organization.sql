@@ -4,7 +4,7 @@
 --
 -- Months stay open while rollups are to be rebuilt (app.rebuild_rollups): the events that they are made of must be there.
 --
--- Answers false where there was a batch under way, or where the organization is being deleted at this moment.
+-- Answers false where there was a batch under way, or a standard definition is changing, or where the organization is being deleted at this moment.
 
 set role tally_owner;
 
@@ -25,6 +25,13 @@ begin
   elsif not pg_try_advisory_xact_lock(v_lock) then
     return false;
   end if;
+
+  -- A change of a standard definition waits for all batches, and decides by what is closed (app.follow_metric_definition).
+  begin
+    lock table only public.metric_events in row exclusive mode nowait;
+  exception when lock_not_available then
+    return false;
+  end;
 
   insert into app.retention as r (org_id, closed_before)
   select o.id, p_closed_before

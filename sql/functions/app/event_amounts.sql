@@ -1,4 +1,4 @@
--- Different values and percentiles of each bucket and group and of the whole range, from events.
+-- Different values and percentiles of each bucket and group and of the whole range, so many at most, from events.
 --
 --   p_groups   null, or the groups that are answered by themselves: then the amounts of all the others as one, the group null
 --
@@ -7,7 +7,11 @@
 set role tally_owner;
 
 create or replace function app.event_amounts(
-  p_stretches app.stretch[], p_ranges app.question_range[], p_factors app.factor[], p_groups app.question_group[] default null
+  p_stretches app.stretch[],
+  p_ranges app.question_range[],
+  p_factors app.factor[],
+  p_limit integer,
+  p_groups app.question_group[] default null
 ) returns app.atom[]
   language plpgsql stable set search_path = '' set plan_cache_mode = 'force_custom_plan' set enable_nestloop = off set jit = off
 as $$
@@ -74,17 +78,19 @@ begin
       (f.question, f.range, f.part, f.fraction, f.currency, f.group_key)
     )
   )
-  select array_agg(row(
-    s.question, s.range, s.part, s.currency, null, s.group_key, s.bucket, null, s.count, s.value, null, null, null
-  )::app.atom)
-  into v_amounts
-  from summed s;
-  return coalesce(v_amounts, '{}');
+  select array(
+    select row(
+      s.question, s.range, s.part, s.currency, null, s.group_key, s.bucket, null, s.count, s.value, null, null, null
+    )::app.atom
+    from summed s
+    limit p_limit
+  ) into v_amounts;
+  return v_amounts;
 end
 $$;
 
-comment on function app.event_amounts(app.stretch[], app.question_range[], app.factor[], app.question_group[]) is
+comment on function app.event_amounts(app.stretch[], app.question_range[], app.factor[], integer, app.question_group[]) is
   'Different values and percentiles of each bucket and group and of the whole range, from events';
-grant execute on function app.event_amounts(app.stretch[], app.question_range[], app.factor[], app.question_group[]) to tally_query;
+grant execute on function app.event_amounts(app.stretch[], app.question_range[], app.factor[], integer, app.question_group[]) to tally_query;
 
 reset role;

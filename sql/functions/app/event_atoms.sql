@@ -1,11 +1,12 @@
--- What stretches have in each bucket and group, from events. Different values and percentiles are not to be put together from buckets:
+-- What stretches have in each bucket and group, so many at most, from events. Different values and percentiles are not to be put together from buckets:
 -- see app.event_amounts.
 --
 -- Planned anew each time, with the range as constants: else it would lock every partition there is.
 
 set role tally_owner;
 
-create or replace function app.event_atoms(p_stretches app.stretch[], p_ranges app.question_range[]) returns app.atom[]
+create or replace function app.event_atoms(p_stretches app.stretch[], p_ranges app.question_range[], p_limit integer)
+  returns app.atom[]
   language plpgsql stable set search_path = '' set plan_cache_mode = 'force_custom_plan'
   set enable_nestloop = off set enable_sort = off set enable_mergejoin = off set jit = off
 as $$
@@ -55,12 +56,13 @@ begin
     join unnest(p_ranges) as g on g.question = f.question and g.range = f.range
     cross join lateral (select width_bucket(f.at, g.starts) as number) as b
     group by f.question, f.range, f.part, f.currency, f.day, f.group_key, b.number, f.level_key
+    limit p_limit
   );
 end
 $$;
 
-comment on function app.event_atoms(app.stretch[], app.question_range[]) is
+comment on function app.event_atoms(app.stretch[], app.question_range[], integer) is
   'What stretches have in each bucket and group, from events';
-grant execute on function app.event_atoms(app.stretch[], app.question_range[]) to tally_query;
+grant execute on function app.event_atoms(app.stretch[], app.question_range[], integer) to tally_query;
 
 reset role;

@@ -13,7 +13,6 @@ create or replace function app.follow_metric_definition() returns trigger
   language plpgsql volatile security definer set search_path = ''
 as $$
 declare
-  c_none constant pg_catalog.jsonb := '[]';
   -- A definition keeps its organization and its key (app.keep_identity).
   v_row constant public.metric_definitions := coalesce(new, old);
   v_org_id constant pg_catalog.uuid := v_row.org_id;
@@ -22,6 +21,9 @@ declare
   v_before public.metric_definitions;
   v_after public.metric_definitions;
   v_is_alike boolean;
+  -- Without a definition, app.roll_up goes by no dimensions; their order means nothing.
+  v_names_before pg_catalog.text[];
+  v_names_after pg_catalog.text[];
   v_is_rolled_up_alike boolean;
 begin
   select d.* into v_standard
@@ -30,21 +32,15 @@ begin
   v_before := case tg_op when 'INSERT' then v_standard else old end;
   v_after := case tg_op when 'DELETE' then v_standard else new end;
   v_is_alike := app.metric_nature(v_before) is not distinct from app.metric_nature(v_after);
-  -- Without a definition, app.roll_up goes by no dimensions; their order means nothing.
-  v_is_rolled_up_alike := (
-    select d.before @> d.after and d.after @> d.before
-    from (
-      values (
-        coalesce(v_before.metadata -> 'rollup_dimensions', c_none), coalesce(v_after.metadata -> 'rollup_dimensions', c_none)
-      )
-    ) as d(before, after)
-  );
+  v_names_before := array(select jsonb_array_elements_text(v_before.metadata -> 'rollup_dimensions'));
+  v_names_after := array(select jsonb_array_elements_text(v_after.metadata -> 'rollup_dimensions'));
+  v_is_rolled_up_alike := v_names_before @> v_names_after and v_names_after @> v_names_before;
   if v_is_alike and v_is_rolled_up_alike then
     return null;
   end if;
 
   -- Waits for the batches under way, which read the definition after they took their lock: one organization's
-  -- (app.closed_before), or all (app.ensure_months).
+  -- (app.closed_before), or all (app.ensure_months). Nor are months closed meanwhile (app.close_organization).
   if v_org_id is not null then
     perform pg_advisory_xact_lock(app.batch_lock(v_org_id));
   else
@@ -63,6 +59,7 @@ begin
     select s.org_id, s.store_id, v_key from app.rolled_up_stores(v_org_id, v_key) s
     on conflict (org_id, store_id, metric_key) do update
     set requested_at = excluded.requested_at, rebuilt_before = excluded.rebuilt_before;
+    perform app.keep_closed_dimensions(v_org_id, v_key, v_names_before, v_names_after);
   end if;
   return null;
 end

@@ -1,5 +1,7 @@
 -- What queries take of the stores: of each part, store and range a stretch of events or of rollups, by the day where the days asked for
 -- are the store's own, and by the quarter hour everywhere else.
+--
+-- Errors: TH006 more than 200,000 of them.
 
 set role tally_owner;
 
@@ -9,8 +11,20 @@ create or replace function app.question_stretches(
   language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan' set enable_nestloop = off set jit = off
 as $$
 declare
+  c_max_stretches constant integer := 200000;
   v_org_id constant uuid := app.org_id();
 begin
+  if c_max_stretches < (
+    select sum(cardinality(q.stores))
+    from unnest(p_parts) as p
+    join unnest(p_questions) as q on q.number = p.question
+    join unnest(p_ranges) as r on r.question = p.question
+  ) then
+    raise exception using errcode = 'TH006', message = format(
+      'more than %s combinations of stores and metrics, those compared with and those that others are made of included; ask for fewer',
+      c_max_stretches
+    );
+  end if;
   return array(
     select row(
       p.question, r.range, p.number, p.key, p.method, p.dimensions, p.distinct_dimension, p.fraction, p.is_from_events,

@@ -1,10 +1,11 @@
--- What stretches have in each bucket and group, from rollups.
+-- What stretches have in each bucket and group, so many at most, from rollups.
 --
 -- Plans are kept, and go by the key: each stretch is one of it.
 
 set role tally_owner;
 
-create or replace function app.rollup_atoms(p_stretches app.stretch[], p_ranges app.question_range[]) returns app.atom[]
+create or replace function app.rollup_atoms(p_stretches app.stretch[], p_ranges app.question_range[], p_limit integer)
+  returns app.atom[]
   language plpgsql stable set search_path = '' set plan_cache_mode = 'force_generic_plan'
   set enable_nestloop = off set enable_sort = off set enable_mergejoin = off set jit = off
 as $$
@@ -49,12 +50,13 @@ begin
     join unnest(p_ranges) as g on g.question = f.question and g.range = f.range
     cross join lateral (select width_bucket(f.at, g.starts) as number) as b
     group by f.question, f.range, f.part, f.currency, f.day, f.group_key, b.number, f.level_key
+    limit p_limit
   );
 end
 $$;
 
-comment on function app.rollup_atoms(app.stretch[], app.question_range[]) is
+comment on function app.rollup_atoms(app.stretch[], app.question_range[], integer) is
   'What stretches have in each bucket and group, from rollups';
-grant execute on function app.rollup_atoms(app.stretch[], app.question_range[]) to tally_query;
+grant execute on function app.rollup_atoms(app.stretch[], app.question_range[], integer) to tally_query;
 
 reset role;

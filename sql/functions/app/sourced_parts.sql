@@ -1,7 +1,8 @@
 -- The parts of queries with whether they are to be had from rollups or from events.
 --
--- Rollups suffice for what they hold: methods that can be put together from buckets, dimensions that the definition declares,
--- and local time that quarter hours or the store's own days tell apart.
+-- Rollups suffice for what they hold: methods that can be put together from buckets, dimensions that the definition declares, and
+-- declared already when their months were closed, and local time that quarter hours or the store's own days tell apart. The last of
+-- levels are told apart by all dimensions that are declared.
 --
 -- Errors: TH006 events are needed, and the range is longer than 400 days or begins before the months that the plan keeps.
 
@@ -16,6 +17,7 @@ declare
   c_max_days constant integer := 400;
   v_org_id constant uuid := app.org_id();
   v_is_rebuilding constant boolean := exists (select from app.rollup_rebuilds b where b.org_id = v_org_id);
+  v_has_narrow constant boolean := exists (select from app.closed_dimensions c where c.org_id = v_org_id);
   v_uneven constant integer[] := array(
     select q.number
     from unnest(p_questions) as q
@@ -35,6 +37,16 @@ declare
         or v_is_rebuilding and exists (
           select from app.rollup_rebuilds b
           where b.org_id = v_org_id and b.store_id = any (q.stores) and b.metric_key = p.key
+        )
+        or v_has_narrow and exists (
+          select
+          from app.closed_dimensions c
+          join unnest(p_ranges) as r on r.question = p.question and r.starts_at < c.closed_before
+          where c.org_id = v_org_id and c.metric_key = p.key
+            and not c.dimensions @> case p.method
+              when 'last' then p.dimensions
+              else array_remove(q.group_by, 'store') || q.filter_dimensions
+            end
         )
     )::app.question_part
     from unnest(p_parts) as p

@@ -122,6 +122,8 @@ begin
   insert into app.deleted_stores (org_id, store_id) values (c_org, fixture.id(p_mark, 5));
   insert into app.rollup_rebuilds (org_id, store_id, metric_key)
     select c_org, store_id, 'own_' || p_secret from unnest(array[c_store, c_other_store]) as store_id;
+  insert into app.closed_dimensions (org_id, metric_key, closed_before, dimensions)
+    values (c_org, 'own_' || p_secret, '2000-01-01', array[p_secret]);
   insert into app.provisioning_failures (user_id, sqlstate, message)
     values (fixture.id(p_mark, 7), 'P0001', 'failure ' || p_secret);
 end

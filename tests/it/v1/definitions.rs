@@ -117,6 +117,63 @@ async fn an_own_definition_stands_before_the_standard_one_until_it_goes() {
 }
 
 #[tokio::test]
+async fn a_dimension_that_is_named_later_does_not_speak_for_closed_months() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let mut database = bundle.database().await.unwrap();
+    let own = |method: &str, dimensions: Value| {
+        with(sum("count"), &json!({"aggregation_method": method, "dimensions": dimensions}))
+    };
+    defined(&put(&bundle, &acme.token, "visits", &own("sum", json!(["channel"]))).await, 201);
+    defined(&put(&bundle, &acme.token, "beds", &own("last", json!(["channel"]))).await, 201);
+    let events: Vec<Value> = ["2026-01-20", "2026-02-20"]
+        .iter()
+        .flat_map(|day| ["visits", "beds"].map(|metric| (day, metric)))
+        .map(|(day, metric)| {
+            let mut event = event(&acme, &format!("{metric}-{day}"), metric, 5);
+            event["recorded_at"] = json!(format!("{day}T10:00:00Z"));
+            event
+        })
+        .collect();
+    count_in(&bundle, &acme, &events).await;
+    let close = "select app.close_organization($1::uuid, '2026-02-01', true)";
+    assert!(sqlx::query_scalar::<_, bool>(close).bind(&acme.org_id).fetch_one(&mut database).await.unwrap());
+
+    let mut change = async |dimensions: Value| {
+        for (metric, method) in [("visits", "sum"), ("beds", "last")] {
+            defined(&put(&bundle, &acme.token, metric, &own(method, dimensions.clone())).await, 200);
+        }
+        let rebuild = "select app.rebuild_rollups(1000, 1000000)::text";
+        sqlx::query_scalar::<_, String>(rebuild).fetch_one(&mut database).await.unwrap();
+    };
+    let in_germany = async |metric: &str, from: &str, dimension: &str| {
+        let question = json!({"metrics": [metric], "from": from, "to": "2026-03-01", "granularity": "none",
+                              "filter": {"dimension": dimension, "in": ["DE", "web"]}});
+        ask(post(&bundle, "/v1/query", &acme.token, &question)).await
+    };
+    let value = |answer: Answer| answer.ok()["series"][0]["points"][0]["value"].clone();
+    let (closed, open) = ("2026-01-01", "2026-02-01");
+    in_germany("visits", closed, "country").await.problem(422, "invalid-query");
+
+    change(json!(["channel", "country"])).await;
+    let problem = in_germany("visits", closed, "country").await.problem(422, "invalid-query");
+    assert!(problem["detail"].as_str().unwrap().contains("2026-02-01"), "{problem}");
+    assert_eq!(value(in_germany("visits", closed, "channel").await), "10");
+    assert_eq!(value(in_germany("visits", open, "country").await), "5");
+    // A level is told apart by all dimensions: without one of them it would be there twice.
+    in_germany("beds", closed, "channel").await.problem(422, "invalid-query");
+    assert_eq!(value(in_germany("beds", open, "country").await), "5");
+
+    // What closed months lost, they do not have again; what they kept, they have.
+    change(json!(["country"])).await;
+    in_germany("visits", closed, "channel").await.problem(422, "invalid-query");
+    change(json!(["channel"])).await;
+    in_germany("visits", closed, "channel").await.problem(422, "invalid-query");
+    assert_eq!(value(in_germany("visits", open, "channel").await), "5");
+    assert_eq!(value(in_germany("beds", open, "channel").await), "5");
+}
+
+#[tokio::test]
 async fn only_who_manages_the_organization_writes_definitions() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();

@@ -241,6 +241,42 @@ async fn one_question_of_several_that_cannot_be_answered_is_named() {
 }
 
 #[tokio::test]
+async fn what_a_request_takes_has_bounds() {
+    const CUSTOMERS: u32 = 4_100;
+    let bundle = Bundle::start().await.unwrap();
+    let (acme, bolt) = (bundle.tenant("acme").await.unwrap(), bundle.tenant("bolt").await.unwrap());
+    define(&bundle, &acme.org_id, "users", "count", "distinct", &json!({"distinct_dimension": "user"})).await;
+    for metric in ["orders", "users"] {
+        let events: Value = (0..CUSTOMERS)
+            .map(|user| {
+                json!({"id": format!("{metric}-{user}"), "metric": metric, "store_id": acme.store_id, "value": "1",
+                       "recorded_at": "2026-10-05T10:00:00Z", "dimensions": {"user": user}})
+            })
+            .collect();
+        let receipt = ask(post(&bundle, "/v1/events", &acme.token, &events)).await.ok();
+        assert_eq!(receipt["accepted"], CUSTOMERS, "{receipt}");
+    }
+    let stores = "insert into stores (org_id, workspace_id, name)
+                  select $1::uuid, $2::uuid, n::text from generate_series(2, 2001) as n";
+    let stores = sqlx::query(stores).bind(&bolt.org_id).bind(&bolt.workspace_id);
+    stores.execute(&mut bundle.database().await.unwrap()).await.unwrap();
+
+    let grouped =
+        |metric: &str| question(&json!({"metrics": [metric], "group_by": ["user"], "granularity": "none", "limit": 1}));
+    let of_all = question(&json!({"metrics": ["orders", "sessions"], "granularity": "none"}));
+    for (tenant, query, fewer, phrase) in [
+        (&acme, grouped("orders"), 40, "200000 combinations of groups and buckets"),
+        (&acme, grouped("users"), 20, "200000 combinations of groups and buckets"),
+        (&bolt, of_all, 40, "200000 combinations of stores and metrics"),
+    ] {
+        let asked = json!({"queries": vec![query.clone(); 50]});
+        let problem = ask(post(&bundle, "/v1/query", &tenant.token, &asked)).await.problem(422, "invalid-query");
+        assert!(problem["detail"].as_str().unwrap().contains(phrase), "{problem}");
+        ask(post(&bundle, "/v1/query", &tenant.token, &json!({"queries": vec![query; fewer]}))).await.ok();
+    }
+}
+
+#[tokio::test]
 async fn a_cursor_is_of_its_own_question() {
     let bundle = Bundle::start().await.unwrap();
     let acme = bundle.tenant("acme").await.unwrap();
