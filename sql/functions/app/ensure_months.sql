@@ -37,6 +37,7 @@ begin
   foreach v_month in array v_missing loop
     perform app.ensure_partition(v_month);
   end loop;
+  perform app.know_months();
 end
 $$;
 

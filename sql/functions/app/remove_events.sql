@@ -26,6 +26,7 @@ declare
   v_found public.metric_events[] := '{}';
 begin
   v_open_from := greatest(app.closed_before(v_org_id), '1970-01-01Z');
+  perform app.know_months();
   v_times := app.named_times(p_store_ids, p_sources, p_ids, p_recorded_at, v_open_from);
 
   v_codes := array(
