@@ -6,6 +6,8 @@ set role tally_owner;
 -- Their places are taken by functions of the same or other names, which sql/functions makes anew, as it does those that go with a
 -- type.
 drop function if exists
+  app.may_answer(bigint),
+  app.evaluate(text[], numeric[]),
   app.read_question(jsonb, integer, text, uuid[]),
   app.question_meta(integer, app.question_range[], app.question_part[], text),
   app.question_metrics(app.question),

@@ -54,6 +54,6 @@ async fn query(request: &mut Incoming) -> Result<Reply, Problem> {
 
     let parameters = vec![authority.into_json().into(), questions.asked()?.into()];
     let found = postgres::LONG.call(statements::QUERY_METRICS, parameters).await?;
-    let answers = questions.answers(statements::read_answer(&found)?);
+    let answers = questions.answers(statements::read_answer(&found)?)?;
     Ok(format.reply(&answers)?.revalidated(request.headers()))
 }

@@ -1,8 +1,5 @@
 -- What parts have in each bucket and, where it is asked for, in the whole range.
 --
--- Of equal numbers with more and fewer places the least and the greatest have the most, so that answers do not differ by which came
--- first.
---
 -- Levels are added over stores and dimensions and never over time: of each the last value counts, in a bucket and in the whole
 -- range.
 
@@ -25,7 +22,7 @@ begin
     v_amounts := v_amounts || array(
       select row(
         a.question, a.range, a.part, a.currency, null, a.group_key, 0, a.level_key, sum(a.count), sum(a.sum),
-        round(min(a.min), max(scale(a.min))), round(max(a.max), max(scale(a.max))), max(a.latest)
+        min(a.min), max(a.max), max(a.latest)
       )::app.atom
       from unnest(p_atoms) as a
       where a.question = any (v_totalled)
@@ -37,7 +34,8 @@ begin
       select a from unnest(v_amounts) as a where a.level_key is null
       union all
       select row(
-        a.question, a.range, a.part, a.currency, null, a.group_key, a.bucket, null, sum(a.count), sum(a.latest[2]), null, null, null
+        a.question, a.range, a.part, a.currency, null, a.group_key, a.bucket, null, sum(a.count), sum(a.latest[2]), null, null,
+        null
       )::app.atom
       from unnest(v_amounts) as a
       where a.level_key is not null

@@ -42,7 +42,8 @@ begin
     ends_at := app.clock_instant(v_end, p_zone);
   elsif v_has_whole_days then
     if extract(day from v_from) = 1 and extract(day from v_to) = 1 then
-      v_months := extract(year from age(v_to, v_from)) * 12 + extract(month from age(v_to, v_from));
+      -- Between dates: the first midnight of a month can be left out.
+      v_months := extract(year from age(v_to::date, v_from::date)) * 12 + extract(month from age(v_to::date, v_from::date));
       starts_at := app.clock_instant((v_from::date - make_interval(months => v_months))::date, p_zone);
     else
       starts_at := app.clock_instant(v_from::date - (v_to::date - v_from::date), p_zone);
@@ -55,7 +56,7 @@ begin
   if starts_at >= ends_at then
     raise exception using errcode = 'TH006', message = 'of the range compared with, from must be before to';
   end if;
-  if starts_at < '1970-01-01Z' then
+  if starts_at at time zone p_zone < '1970-01-01' then
     raise exception using errcode = 'TH006', message = 'the range compared with begins before 1970';
   end if;
 end

@@ -1,7 +1,4 @@
 -- Atoms with their money in the currency that is asked for, added up over days and currencies.
---
--- Of equal numbers with more and fewer places the least and the greatest have the most, so that answers do not differ by which came
--- first.
 
 set role tally_owner;
 
@@ -16,7 +13,7 @@ begin
     union all
     select row(
       c.question, c.range, c.part, c.currency, null, c.group_key, c.bucket, c.level_key, sum(c.count), sum(c.sum),
-      round(min(c.min), max(scale(c.min))), round(max(c.max), max(scale(c.max))), max(c.latest)
+      min(c.min), max(c.max), max(c.latest)
     )::app.atom
     from (
       select

@@ -1,5 +1,5 @@
--- The first instant of a local day. Where midnight comes twice (Havana, in autumn) it is the earlier one, which Postgres
--- alone would not choose; where midnight is left out (Beirut, in spring) it is the instant the clock jumps to.
+-- The first instant of a local day, see app.clock_instant. Where midnight comes twice (Havana, in autumn) it is the earlier one, where
+-- it is left out (Beirut, in spring) the instant the clock jumps to.
 
 set role tally_owner;
 
@@ -7,11 +7,7 @@ create or replace function app.day_start(p_day date, p_zone text) returns timest
   language plpgsql stable parallel safe set search_path = ''
 as $$
 begin
-  return case
-    when ((p_day::timestamp at time zone p_zone) - interval '1 hour') at time zone p_zone >= p_day::timestamp
-    then (p_day::timestamp at time zone p_zone) - interval '1 hour'
-    else p_day::timestamp at time zone p_zone
-  end;
+  return app.clock_instant(p_day, p_zone);
 end
 $$;
 

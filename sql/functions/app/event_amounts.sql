@@ -17,8 +17,8 @@ create or replace function app.event_amounts(
 as $$
 declare
   v_org_id constant uuid := app.org_id();
-  v_from constant timestamptz := (select min(r.starts_at) from unnest(p_ranges) as r);
-  v_to constant timestamptz := (select max(r.ends_at) from unnest(p_ranges) as r);
+  v_from constant timestamptz := (select min(s.starts_at) from unnest(p_stretches) as s where s.method in ('distinct', 'percentile'));
+  v_to constant timestamptz := (select max(s.ends_at) from unnest(p_stretches) as s where s.method in ('distinct', 'percentile'));
   v_amounts app.atom[];
 begin
   with answered as materialized (

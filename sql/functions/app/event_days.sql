@@ -4,14 +4,14 @@
 
 set role tally_owner;
 
-create or replace function app.event_days(p_stretches app.stretch[], p_ranges app.question_range[]) returns app.atom[]
+create or replace function app.event_days(p_stretches app.stretch[]) returns app.atom[]
   language plpgsql stable set search_path = ''
   set plan_cache_mode = 'force_custom_plan' set enable_nestloop = off set enable_mergejoin = off set jit = off
 as $$
 declare
   v_org_id constant uuid := app.org_id();
-  v_from constant timestamptz := (select min(r.starts_at) from unnest(p_ranges) as r);
-  v_to constant timestamptz := (select max(r.ends_at) from unnest(p_ranges) as r);
+  v_from constant timestamptz := (select min(s.starts_at) from unnest(p_stretches) as s where s.method = 'percentile');
+  v_to constant timestamptz := (select max(s.ends_at) from unnest(p_stretches) as s where s.method = 'percentile');
 begin
   return array(
     select row(
@@ -35,8 +35,8 @@ begin
 end
 $$;
 
-comment on function app.event_days(app.stretch[], app.question_range[]) is
+comment on function app.event_days(app.stretch[]) is
   'The currencies and days of the money that percentiles are to be taken of after it is converted';
-grant execute on function app.event_days(app.stretch[], app.question_range[]) to tally_query;
+grant execute on function app.event_days(app.stretch[]) to tally_query;
 
 reset role;

@@ -45,7 +45,7 @@ begin
   return array(
     select row(
       s.question, s.metric, s.group_key,
-      max(case when c.series is null then app.evaluate(m.program, m.empty_parts) else c.value end)
+      max(case when c.series is null then app.evaluate(m.key, m.program, m.empty_parts) else c.value end)
     )::app.group_total
     from unnest(v_series) as s
     join unnest(v_metrics) as m on m.question = s.question and m.position = s.metric

@@ -10,7 +10,7 @@ begin
   return array(
     select row(
       a.question, a.range, a.part, a.currency, a.day, 'null'::jsonb, a.bucket, a.level_key, sum(a.count), sum(a.sum),
-      round(min(a.min), max(scale(a.min))), round(max(a.max), max(scale(a.max))), max(a.latest)
+      min(a.min), max(a.max), max(a.latest)
     )::app.atom
     from unnest(p_atoms) as a
     join unnest(p_groups) as o on o.question = a.question and o.group_key = 'null'

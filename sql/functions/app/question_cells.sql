@@ -35,8 +35,9 @@ begin
         case p.method
           when 'avg' then round(a.sum * c_places / a.count, 12)
           when 'count' then a.count
-          when 'min' then a.min
-          when 'max' then a.max
+          -- With as many places as the sum has, which are those of the event with most: of 5 and 5.00 either may have been kept.
+          when 'min' then round(a.min, scale(a.sum))
+          when 'max' then round(a.max, scale(a.sum))
           else a.sum
         end as value
       from unnest(p_amounts) as a
@@ -52,7 +53,7 @@ begin
       case m.program
         when '{#1,#2,/}' then
           round(coalesce(t.first, m.empty_parts[1]) * c_places / nullif(coalesce(t.second, m.empty_parts[2]), 0), 12)
-        else app.evaluate(m.program, array(
+        else app.evaluate(m.key, m.program, array(
           select coalesce(t.values[array_position(t.places, e.place)], e.value)
           from unnest(m.empty_parts) with ordinality as e(value, place)
           order by e.place

@@ -2,7 +2,7 @@
 --
 -- Points are compared by their place by the local clock: the third day with the third day.
 --
--- Errors: TH006 from app.may_answer.
+-- Errors: TH006 from app.check_points.
 
 set role tally_owner;
 
@@ -22,7 +22,7 @@ declare
   -- One, with places: Postgres divides to 16 digits or to as many places as the numerator has, whichever is more.
   c_places constant numeric := 1.000000000000000000000000000000;
 begin
-  perform app.may_answer((
+  perform app.check_points((
     select sum(cardinality(r.starts)) from unnest(p_ranges) as r join unnest(p_series) as s on s.question = r.question
   ));
 
@@ -34,7 +34,7 @@ begin
       select
         m.question, m.position, m.key, m.unit,
         -- What it comes to without any event.
-        case when m.program = '{#1}' then m.empty_parts[1] else app.evaluate(m.program, m.empty_parts) end as nothing,
+        case when m.program = '{#1}' then m.empty_parts[1] else app.evaluate(m.key, m.program, m.empty_parts) end as nothing,
         q.currency is not null and exists (
           select from unnest(p_parts) as p where p.question = m.question and p.number = any (m.parts) and p.is_money
         ) as is_converted

@@ -1,13 +1,12 @@
--- Rebuilds a piece of the rollups of one metric of a store by the dimensions of today's definition: whole days of the store, from
--- where the piece before ended, as many as hold so many events, but one at least. p_wait says whether to wait, a second at most, for
--- batches under way.
+-- Rebuilds a piece of the rollups of one metric of a store by the dimensions of today's definition, from where the piece before ended:
+-- of closed months, whose events may be gone, one month of UTC, from the rollups that are there; then whole days of the store, as many
+-- as hold so many events, but one at least. p_wait says whether to wait, a second at most, for batches under way.
 --
--- As far as months are open they are made of the events, exactly as app.roll_up would have kept them; of closed months, whose
--- events may be gone, from the rollups that are there, with the first piece. A day that began in a closed month and goes on in an
--- open one is made of both: of the quarter hours up to there, and of the events since.
+-- As far as months are open rollups are made of the events, exactly as app.roll_up would have kept them. A day that began in a closed
+-- month and goes on in an open one is made of both: of the quarter hours up to there, and of the events since.
 --
--- Answers how many events it went through, and whether that was the last piece; nulls where a batch was under way or the definition
--- is changing at this moment.
+-- Answers how many events or rollups it went through, and whether that was the last piece; nulls where a batch was under way or the
+-- definition is changing at this moment.
 
 set role tally_owner;
 
@@ -22,6 +21,7 @@ declare
   v_lock constant bigint := app.batch_lock(p_org_id);
   v_timezone pg_catalog.text;
   v_names pg_catalog.text[];
+  v_rebuilt_before pg_catalog.timestamptz;
   v_hours_from pg_catalog.timestamptz;
   v_days_from pg_catalog.timestamptz;
   v_to pg_catalog.timestamptz;
@@ -37,7 +37,7 @@ begin
     return;
   end if;
   -- Who changes the definition now waits for the row, and asks anew once it is gone.
-  select r.rebuilt_before into v_days_from
+  select r.rebuilt_before into v_rebuilt_before
   from app.rollup_rebuilds r
   where r.org_id = p_org_id and r.store_id = p_store_id and r.metric_key = p_metric_key
   for update skip locked;
@@ -45,6 +45,7 @@ begin
     return;
   end if;
 
+  perform app.know_months();
   -- Only now, when nobody writes.
   select s.timezone into v_timezone from public.stores s where s.org_id = p_org_id and s.id = p_store_id;
   v_names := array(
@@ -57,11 +58,24 @@ begin
       limit 1
     ) as d
   );
-  v_hours_from := v_days_from;
-  if v_days_from = '-infinity' then
-    v_hours_from := greatest((select r.closed_before from app.retention r where r.org_id = p_org_id), '1970-01-01Z');
-    v_days_from := app.day_start((v_hours_from at time zone v_timezone)::pg_catalog.date, v_timezone);
-    perform app.merge_rollups(p_org_id, p_store_id, p_metric_key, v_names, v_hours_from, v_days_from);
+  v_hours_from := greatest((select r.closed_before from app.retention r where r.org_id = p_org_id), '1970-01-01Z');
+  v_days_from := app.day_start((v_hours_from at time zone v_timezone)::pg_catalog.date, v_timezone);
+  if v_rebuilt_before < v_hours_from then
+    v_to := app.closed_month_end(p_org_id, p_store_id, p_metric_key, v_rebuilt_before, v_hours_from, v_days_from);
+    if v_to is not null then
+      p_events := app.merge_rollups(
+        p_org_id, p_store_id, p_metric_key, v_names, v_rebuilt_before, v_to, least(v_to, v_days_from)
+      );
+      p_is_last := false;
+      -- Before where the open months begin, which the pieces after this are of.
+      update app.rollup_rebuilds r
+      set rebuilt_before = least(v_to, v_hours_from - '1 microsecond'::pg_catalog.interval)
+      where r.org_id = p_org_id and r.store_id = p_store_id and r.metric_key = p_metric_key;
+      return;
+    end if;
+  else
+    v_hours_from := v_rebuilt_before;
+    v_days_from := v_rebuilt_before;
   end if;
 
   select count(*), max(e.recorded_at) into p_events, v_last

@@ -1,8 +1,8 @@
 -- The parts of queries with whether they are to be had from rollups or from events.
 --
 -- Rollups suffice for what they hold: methods that can be put together from buckets, dimensions that the definition declares, and
--- declared already when their months were closed, and local time that quarter hours or the store's own days tell apart. The last of
--- levels are told apart by all dimensions that are declared.
+-- declared already when their months were closed, local time that quarter hours or the store's own days tell apart, and money that is to
+-- be converted whose day they do. The last of levels are told apart by all dimensions that are declared.
 --
 -- Errors: TH006 events are needed, and the range is longer than 400 days or begins before the months that the plan keeps.
 
@@ -18,6 +18,7 @@ declare
   v_org_id constant uuid := app.org_id();
   v_is_rebuilding constant boolean := exists (select from app.rollup_rebuilds b where b.org_id = v_org_id);
   v_has_narrow constant boolean := exists (select from app.closed_dimensions c where c.org_id = v_org_id);
+  v_torn constant integer[] := app.questions_with_torn_days(p_questions, p_ranges);
   v_uneven constant integer[] := array(
     select q.number
     from unnest(p_questions) as q
@@ -33,6 +34,7 @@ declare
       p.question, p.number, p.key, p.method, p.is_money, p.dimensions, p.distinct_dimension, p.fraction,
       p.method in ('distinct', 'percentile')
         or p.question = any (v_uneven)
+        or p.is_money and p.question = any (v_torn)
         or not array_remove(q.group_by, 'store') || q.filter_dimensions <@ p.dimensions
         or v_is_rebuilding and exists (
           select from app.rollup_rebuilds b
@@ -59,12 +61,15 @@ begin
     return v_parts;
   end if;
   v_kept_from := (select r.closed_before from app.retention r where r.org_id = v_org_id);
-  select q.label, r.starts_at < v_kept_from as is_too_early into v_refused
+  select
+    q.label || case r.range when 1 then 'of the range compared with, ' else '' end as label,
+    r.starts_at < v_kept_from as is_too_early
+  into v_refused
   from unnest(p_ranges) as r
   join unnest(p_questions) as q on q.number = r.question
   where r.question in (select p.question from unnest(v_parts) as p where p.is_from_events)
     and (r.starts_at < v_kept_from or r.ends_at > r.starts_at + c_max_days * interval '1 day')
-  order by r.question, is_too_early desc
+  order by r.question, r.range, is_too_early desc
   limit 1;
   if v_refused.is_too_early then
     raise exception using errcode = 'TH006', message = format(

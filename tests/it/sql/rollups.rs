@@ -22,9 +22,16 @@ const HISTORIES: RangeInclusive<usize> = 8..=100;
 const WRITERS: usize = 4;
 
 /// Zones whose days are made differently: with summer time, at midnight and not, at an offset of 45 minutes, and with days
-/// that once began within a quarter hour.
-pub(crate) const ZONES: [&str; 6] =
-    ["America/New_York", "America/Havana", "Asia/Kathmandu", "Pacific/Chatham", "America/St_Johns", "Africa/Monrovia"];
+/// that once began within a quarter hour, and with a clock that was put back by two hours.
+pub(crate) const ZONES: [&str; 7] = [
+    "America/New_York",
+    "America/Havana",
+    "Asia/Kathmandu",
+    "Pacific/Chatham",
+    "America/St_Johns",
+    "Africa/Monrovia",
+    "Asia/Chita",
+];
 pub(crate) const METRICS: [(&str, &str, &str, &str); 6] = [
     ("t_sum", "currency", "sum", r#"["channel"]"#),
     ("t_count", "count", "count", "[]"),
@@ -34,7 +41,7 @@ pub(crate) const METRICS: [(&str, &str, &str, &str); 6] = [
     ("t_last", "count", "last", r#"["channel"]"#),
 ];
 /// Instants where days, months and offsets change; a history keeps to one or two of these.
-const TIMES: [&[&str]; 7] = [
+const TIMES: [&[&str]; 8] = [
     &[
         "2025-11-02T03:59:59.999999Z",
         "2025-11-02T04:00:00Z", // the day begins in New York and Havana
@@ -68,6 +75,13 @@ const TIMES: [&[&str]; 7] = [
         "2010-11-07T03:30:00Z", // the day begins again
     ],
     &["1971-06-01T00:30:00Z", "1971-06-01T00:44:29Z", "1971-06-01T00:44:30Z", "1971-06-01T00:44:59Z"], // days of Monrovia
+    &[
+        "2014-10-25T13:59:59.999999Z",
+        "2014-10-25T14:00:00Z", // the day begins in Chita
+        "2014-10-25T15:30:00Z", // 01:30, which comes again
+        "2014-10-25T16:00:00Z", // after midnight for the second time
+        "2014-10-26T15:59:59Z", // the 26th hour
+    ],
 ];
 
 #[tokio::test]

@@ -190,7 +190,12 @@ async fn averages_and_extremes_of_nothing_are_null() {
         .collect();
     assert_eq!(
         json!(found),
-        json!([["2.500000000000", null, "2.500000000000"], ["1", null, "1"], ["4.5", null, "4.5"], ["3", "0", "3"],])
+        json!([
+            ["2.500000000000", null, "2.500000000000"],
+            ["1.0", null, "1.0"],
+            ["4.5", null, "4.5"],
+            ["3", "0", "3"],
+        ])
     );
     // Another organization has no such metric.
     let bolt = bundle.tenant("bolt").await.unwrap();

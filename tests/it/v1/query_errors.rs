@@ -133,6 +133,7 @@ async fn groups_and_conditions_must_make_sense() {
             invalid(json!({"group_by": ["a", "b", "c", "d"]}), "group_by"),
             invalid(json!({"group_by": ["a", "a"]}), "group_by"),
             invalid(json!({"filter": {}}), "filter"),
+            invalid(json!({"filter": {"dimension": "store", "eq": acme.store_id}}), "stores"),
             invalid(json!({"filter": {"dimension": "channel"}}), "filter"),
             invalid(json!({"filter": {"dimension": "channel", "eq": "web", "in": ["web"]}}), "filter"),
             invalid(json!({"filter": {"dimension": "channel", "like": "w%"}}), "filter"),
@@ -274,6 +275,23 @@ async fn what_a_request_takes_has_bounds() {
         assert!(problem["detail"].as_str().unwrap().contains(phrase), "{problem}");
         ask(post(&bundle, "/v1/query", &tenant.token, &json!({"queries": vec![query; fewer]}))).await.ok();
     }
+}
+
+#[tokio::test]
+async fn a_product_of_very_many_digits_is_told() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    for (key, factors) in [("sixth", 6), ("seventh", 7)] {
+        let formula = vec!["orders"; factors].join(" * ");
+        define(&bundle, &acme.org_id, key, "count", "formula", &json!({"formula": formula})).await;
+    }
+    let largest = "9".repeat(30);
+    send(&bundle, &acme, &[("orders", &largest, None, "2026-10-05T10:00:00Z", "web")]).await;
+    let sixth = question(&json!({"metrics": ["sixth"], "granularity": "none"}));
+    let answer = ask(post(&bundle, "/v1/query", &acme.token, &sixth)).await.ok();
+    assert_eq!(answer["series"][0]["points"][0]["value"].as_str().unwrap().len(), 180);
+    all_refused(&bundle, &acme, vec![invalid(json!({"metrics": ["seventh"]}), "seventh has more than 200 digits")])
+        .await;
 }
 
 #[tokio::test]

@@ -121,6 +121,19 @@ async fn the_year_before_has_all_days_of_february_but_the_last_of_a_leap_year() 
     }
 }
 
+/// 1 October 2023 began at one o'clock in Asunción.
+#[tokio::test]
+async fn a_month_without_its_first_midnight_is_one() {
+    let (bundle, acme) = bundle_with_orders().await;
+    for (from, before) in [("2023-10-01", "2023-09-01T00:00:00-04:00"), ("2023-08-01", "2023-05-01T00:00:00-04:00")] {
+        let asked = json!({"metrics": ["orders"], "from": from, "to": "2023-11-01", "timezone": "America/Asuncion",
+                           "compare": "previous_period"});
+        let answer = ask(post(&bundle, "/v1/query", &acme.token, &asked)).await.ok();
+        let compared = json!({"from": before, "to": answer["series"][0]["points"][0]["start"]});
+        assert_eq!(answer["meta"]["compared"], compared);
+    }
+}
+
 #[tokio::test]
 async fn csv_has_a_row_for_each_point() {
     let (bundle, acme) = bundle_with_orders().await;

@@ -272,3 +272,80 @@ async fn only_money_that_a_condition_lets_through_needs_rates() {
         ask(post(&bundle, "/v1/query", &acme.token, &fields("app"))).await.problem(422, "missing-exchange-rate");
     assert_eq!(problem["detail"], "no exchange rate from USD to EUR on 2026-10-06");
 }
+
+/// In St John's, 7 November 2010 was the 6th again from 00:01 to 01:00: 02:30Z was the one and 02:40Z the other.
+#[tokio::test]
+async fn money_of_two_days_in_one_quarter_hour_has_two_rates() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let mut database = bundle.database().await.unwrap();
+    sqlx::query(
+        "insert into exchange_rates (org_id, currency, day, rate)
+         values (null, 'USD', '2010-11-06', 2), (null, 'USD', '2010-11-07', 4)",
+    )
+    .execute(&mut database)
+    .await
+    .unwrap();
+    let zone = sqlx::query("update stores set timezone = 'America/St_Johns' where id = $1::uuid").bind(&acme.store_id);
+    zone.execute(&mut database).await.unwrap();
+    let events: Vec<Value> = [("8.00", "2010-11-07T02:30:30Z"), ("80.00", "2010-11-07T02:40:00Z")]
+        .iter()
+        .map(|(value, time)| {
+            json!({"id": Uuid::new_v4(), "metric": "revenue", "store_id": acme.store_id, "value": value, "currency": "USD",
+                   "recorded_at": time})
+        })
+        .collect();
+    send(&bundle, &acme, &events).await;
+    let fields = json!({"metrics": ["revenue"], "currency": "EUR", "from": "2010-11-01", "to": "2010-12-01"});
+    assert_eq!(summary(&query(&bundle, &acme, &fields).await), json!([[{}, "42"]]));
+}
+
+#[tokio::test]
+async fn the_greatest_has_the_places_of_the_event_with_most() {
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    let methods = json!({"rollup_dimensions": ["channel"]});
+    define(&bundle, &acme.org_id, "best", "count", "max", &methods).await;
+    for (value, hour) in [("5", 6), ("5.00", 9), ("4.5", 10)] {
+        let event = json!({"id": Uuid::new_v4(), "metric": "best", "store_id": acme.store_id, "value": value,
+                           "recorded_at": format!("2026-10-05T{hour:02}:00:00Z"), "dimensions": {"channel": "web", "seat": "1"}});
+        send(&bundle, &acme, &[event]).await;
+    }
+    for (dimension, source) in [("channel", "rollups"), ("seat", "events")] {
+        let fields = json!({"metrics": ["best"], "group_by": [dimension]});
+        let answer = query(&bundle, &acme, &fields).await;
+        assert_eq!(
+            (&answer["series"][0]["points"][0]["value"], &answer["meta"]["source"]),
+            (&json!("5.00"), &json!(source))
+        );
+    }
+}
+
+/// What is added up counts, and not from how many days or places.
+#[tokio::test]
+async fn many_days_and_places_are_no_combinations() {
+    const DAYS: u32 = 28;
+    const GROUPS: u32 = 170;
+    let bundle = Bundle::start().await.unwrap();
+    let acme = bundle.tenant("acme").await.unwrap();
+    sqlx::query(
+        "insert into exchange_rates (org_id, currency, day, rate)
+         select null, 'USD', d::date, 2 from generate_series(date '2026-10-01', '2026-10-31', '1 day') as d",
+    )
+    .execute(&mut bundle.database().await.unwrap())
+    .await
+    .unwrap();
+    let events: Vec<Value> = (0..DAYS * GROUPS)
+        .map(|n| {
+            json!({"id": Uuid::new_v4(), "metric": "revenue", "store_id": acme.store_id, "value": "2.00", "currency": "USD",
+                   "recorded_at": format!("2026-10-{:02}T12:00:00Z", 1 + n % DAYS),
+                   "dimensions": {"customer": format!("customer {}", n / DAYS)}})
+        })
+        .collect();
+    send(&bundle, &acme, &events).await;
+    let fields = json!({"metrics": ["revenue"], "group_by": ["customer"], "granularity": "none", "currency": "EUR",
+                        "from": "2026-10-01", "to": "2026-11-01", "limit": 1});
+    let asked = json!({"queries": vec![fields; 50]});
+    let answer = ask(post(&bundle, "/v1/query", &acme.token, &asked)).await.ok();
+    assert_eq!(answer["results"][49]["series"][0]["points"][0]["value"], "28");
+}

@@ -2,6 +2,7 @@
 
 use super::cursor;
 use super::question::Query;
+use crate::problem::Problem;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -39,14 +40,18 @@ pub struct Answer {
 }
 
 impl Answers {
-    pub(super) fn new(queries: Vec<Query>, found: Vec<Found>, is_single: bool) -> Self {
-        let mut results = queries.into_iter().zip(found).map(|(query, Found { series, meta, next_after })| {
-            let next_cursor = next_after.map(|after| cursor::write(&query.hash(), &after));
-            Answer { query, series, meta, next_cursor }
-        });
-        match results.next() {
+    pub(super) fn new(queries: Vec<Query>, found: Vec<Found>, is_single: bool) -> Result<Self, Problem> {
+        let answer = |(query, Found { series, meta, next_after }): (Query, Found)| {
+            let next_cursor = next_after.map(|after| Ok(cursor::write(&query.hash()?, &after))).transpose()?;
+            Ok(Answer { query, series, meta, next_cursor })
+        };
+        let mut results = queries.into_iter().zip(found).map(answer).collect::<Result<Vec<_>, Problem>>()?;
+        Ok(match results.pop() {
             Some(answer) if is_single => Self::Single(Box::new(answer)),
-            first => Self::Several { results: first.into_iter().chain(results).collect() },
-        }
+            last => {
+                results.extend(last);
+                Self::Several { results }
+            }
+        })
     }
 }

@@ -13,6 +13,8 @@ const MAX_VALUES: usize = 100;
 /// What an event's dimension may be called, and hold, bytes.
 const MAX_NAME_BYTES: usize = 63;
 const MAX_VALUE_BYTES: usize = 255;
+/// What the store is called among what is grouped by.
+const STORE: &str = "store";
 /// That of the largest double.
 const MAX_EXPONENT: i32 = 308;
 
@@ -97,6 +99,9 @@ impl Filter {
     fn condition(&mut self, name: &str, node: &Node<'_>) -> Result<String, Problem> {
         if name.is_empty() || name.len() > MAX_NAME_BYTES || name.contains('\0') {
             return Err(invalid(&format!("A dimension in `filter` has a name of 1 to {MAX_NAME_BYTES} bytes.")));
+        }
+        if name == STORE {
+            return Err(invalid("`store` is no dimension in `filter`: `stores` says which stores a query is about."));
         }
         self.dimensions.insert(name.to_owned());
         // Values of two kinds are neither equal nor not to the path language, but unknown, and so is `not` of that. What a filter of

@@ -6,7 +6,7 @@ use super::time::time;
 use super::{cursor, invalid};
 use crate::events::CURRENCIES;
 use crate::object::Object;
-use crate::problem::Problem;
+use crate::problem::{Kind, Problem};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::BTreeSet;
@@ -187,6 +187,13 @@ pub(super) struct Asked<'a> {
     after: Option<Box<RawValue>>,
 }
 
+impl Asked<'_> {
+    fn hash(&self) -> Result<String, Problem> {
+        let json = serde_json::to_string(self).map_err(|error| Problem::ours(Kind::Internal, error))?;
+        Ok(cursor::hash(&json))
+    }
+}
+
 impl Query {
     /// Reads a question.
     pub(super) fn read(json: &RawValue) -> Result<Self, Problem> {
@@ -198,8 +205,21 @@ impl Query {
 
     /// The question as the database takes it.
     pub(super) fn asked(&self) -> Result<Asked<'_>, Problem> {
+        let first = self.first_page()?;
+        let hash = first.hash()?;
+        let read = |cursor| cursor::read(cursor, &hash, self.group_by.len());
+        let after = self.cursor.as_deref().map(read).transpose()?;
+        Ok(Asked { limit: self.limit, after, ..first })
+    }
+
+    /// What a cursor of this question carries: pages are of one question, however long each is.
+    pub(super) fn hash(&self) -> Result<String, Problem> {
+        self.first_page()?.hash()
+    }
+
+    /// The question without how long a page is, and which one.
+    fn first_page(&self) -> Result<Asked<'_>, Problem> {
         let Filter { path, dimensions } = self.filter.as_deref().map(Filter::read).transpose()?.unwrap_or_default();
-        let read = |cursor| cursor::read(cursor, &self.hash(), self.group_by.len());
         Ok(Asked {
             metrics: &self.metrics,
             stores: &self.stores,
@@ -219,17 +239,9 @@ impl Query {
             compare: self.compare.as_ref(),
             top: self.top.as_ref().map(|Object(top)| top),
             order_by: self.order_by.as_ref().map(|Object(order_by)| order_by),
-            limit: self.limit,
-            after: self.cursor.as_deref().map(read).transpose()?,
+            limit: None,
+            after: None,
         })
-    }
-
-    /// What a cursor of this question carries: pages are of one question, however long each is.
-    pub(super) fn hash(&self) -> String {
-        let mut fields = serde_json::to_value(self).unwrap_or_default();
-        fields["cursor"].take();
-        fields["limit"].take();
-        cursor::hash(&fields.to_string())
     }
 
     fn check(&mut self) -> Result<(), Problem> {
@@ -371,7 +383,8 @@ mod tests {
     #[test]
     fn a_cursor_is_of_one_question() {
         let pages = |limit: u32| with(&json!({"group_by": ["channel"], "limit": limit})).unwrap();
-        let cursor = cursor::write(&pages(2).hash(), &RawValue::from_string(r#"[null,["web"]]"#.to_owned()).unwrap());
+        let cursor =
+            cursor::write(&pages(2).hash().unwrap(), &RawValue::from_string(r#"[null,["web"]]"#.to_owned()).unwrap());
         let next = |fields: Value| {
             let mut fields = fields;
             fields["cursor"] = json!(cursor);

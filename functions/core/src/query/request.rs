@@ -70,7 +70,7 @@ impl Questions {
     }
 
     /// The answers to the client.
-    pub fn answers(self, found: Vec<Found>) -> Answers {
+    pub fn answers(self, found: Vec<Found>) -> Result<Answers, Problem> {
         Answers::new(self.queries, found, self.is_single)
     }
 }
@@ -95,7 +95,7 @@ mod tests {
         let found: Vec<Found> = (0..asked.as_array().unwrap().len())
             .map(|n| serde_json::from_value(json!({"series": [n], "meta": {}, "next_after": null})).unwrap())
             .collect();
-        serde_json::to_value(questions.answers(found)).unwrap()
+        serde_json::to_value(questions.answers(found).unwrap()).unwrap()
     }
 
     #[test]

@@ -44,15 +44,19 @@ pub(super) fn json(parameters: &Parameters) -> Result<Box<RawValue>, Problem> {
 
 fn value(name: &str, text: &str, parameters: &Parameters) -> Result<Box<RawValue>, Problem> {
     match name {
+        "metrics" | "stores" | "group_by" if text.starts_with('[') => document(name, text),
         "metrics" | "stores" | "group_by" => raw(&text.split(',').collect::<Vec<_>>()),
         "cumulative" | "totals" => raw(&parameters.flag(name)?),
         "limit" => raw(&number(name, text)?),
-        "filter" | "top" | "order_by" | "compare" if text.starts_with('{') => RawValue::from_string(text.to_owned())
-            .map_err(|error| invalid(&format!("`{name}` is not valid JSON: {error}."))),
+        "filter" | "top" | "order_by" | "compare" if text.starts_with('{') => document(name, text),
         "top" => raw(&json!({"n": number(name, text)?})),
         "order_by" => raw(&order_by(text, parameters)),
         _ => raw(&text),
     }
+}
+
+fn document(name: &str, text: &str) -> Result<Box<RawValue>, Problem> {
+    RawValue::from_string(text.to_owned()).map_err(|error| invalid(&format!("`{name}` is not valid JSON: {error}.")))
 }
 
 /// A metric or a dimension, with a minus for the greatest first.
@@ -75,7 +79,7 @@ fn raw(value: &impl Serialize) -> Result<Box<RawValue>, Problem> {
 mod tests {
     use super::*;
 
-    fn document(query: &str) -> Value {
+    fn read(query: &str) -> Value {
         let parameters = Parameters::read(query, &PARAMETERS).unwrap();
         serde_json::from_str(json(&parameters).unwrap().get()).unwrap()
     }
@@ -83,17 +87,17 @@ mod tests {
     #[test]
     fn parameters_are_the_fields_of_a_question() {
         assert_eq!(
-            document("metrics=revenue,orders&from=2026-10-01&to=2026-11-01&totals=true&top=5&compare=previous_year"),
+            read("metrics=revenue,orders&from=2026-10-01&to=2026-11-01&totals=true&top=5&compare=previous_year"),
             json!({"metrics": ["revenue", "orders"], "from": "2026-10-01", "to": "2026-11-01", "totals": true,
                    "top": {"n": 5}, "compare": "previous_year"})
         );
         assert_eq!(
-            document("metrics=orders&group_by=channel,store&order_by=-orders&limit=10"),
+            read("metrics=orders&group_by=channel,store&order_by=-orders&limit=10"),
             json!({"metrics": ["orders"], "group_by": ["channel", "store"], "limit": 10,
                    "order_by": {"metric": "orders", "direction": "desc"}})
         );
         assert_eq!(
-            document("metrics=orders&order_by=channel")["order_by"],
+            read("metrics=orders&order_by=channel")["order_by"],
             json!({"dimension": "channel", "direction": "asc"})
         );
     }
@@ -103,7 +107,8 @@ mod tests {
         let filter = r#"filter={"dimension":"n","eq":0.10000000000000000001}"#;
         let parameters = Parameters::read(filter, &PARAMETERS).unwrap();
         assert!(json(&parameters).unwrap().get().contains("0.10000000000000000001"));
-        for query in ["filter={", "top=x", "limit=-1", "totals=yes"] {
+        assert_eq!(read(r#"metrics=orders&group_by=["a,b","c"]"#)["group_by"], json!(["a,b", "c"]));
+        for query in ["filter={", "group_by=[a", "top=x", "limit=-1", "totals=yes"] {
             assert!(json(&Parameters::read(query, &PARAMETERS).unwrap()).is_err(), "{query}");
         }
     }

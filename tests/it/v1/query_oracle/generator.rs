@@ -28,6 +28,8 @@ const MOST_BUCKETS: usize = 1_500;
 const MOST_WITH_GROUPS: usize = 150;
 /// How many days of events are looked through at most.
 const MOST_DAYS: i64 = 400;
+/// In no zone a day has ended within a quarter hour since, of which events have to tell the rate that money is converted at.
+const SINCE: &str = "2012-01-01T00:00:00Z";
 /// Nobody asks for what is later, in which no event can be.
 const LAST: &str = "2030-01-01T00:00:00Z";
 
@@ -53,7 +55,11 @@ fn is_asked(question: &Question) -> bool {
             return false;
         }
     }
-    let is_of_rollups = !is_uneven(question) && question.parts().iter().all(|part| is_rolled_up(question, *part));
+    let has_whole_quarter_hours =
+        question.currency.is_none() || question.compare.is_none() && from >= SINCE.parse().unwrap();
+    let is_of_rollups = has_whole_quarter_hours
+        && !is_uneven(question)
+        && question.parts().iter().all(|part| is_rolled_up(question, *part));
     let most = if question.group_by.is_empty() { MOST_BUCKETS } else { MOST_WITH_GROUPS };
     let most = if question.cumulative { most / 10 } else { most };
     size(question) <= most && (is_of_rollups || fits_events(question))

@@ -8,7 +8,7 @@ use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 
 use super::aggregate::{PLACES, Taken, value};
-use super::calendar::{Range, buckets, places};
+use super::calendar::{Range, buckets, changes, places};
 use super::company::{Company, Event, METRICS, Method, Metric, Scalar, Unit};
 use super::number::Decimal;
 use super::question::{Fill, Order, Question, Top};
@@ -118,7 +118,8 @@ pub(super) fn answer(company: &Company, question: &Question) -> Result<Expected,
     if buckets > MOST_BUCKETS || with_compared > MOST_POINTS {
         return Err(Refusal::TooManyPoints);
     }
-    Ok(Expected { series, source: source(question), compared })
+    let ranges: Vec<Range> = [range].into_iter().chain(compared).collect();
+    Ok(Expected { series, source: source(company, question, &ranges), compared })
 }
 
 /// How many buckets a question has, those compared with included.
@@ -152,14 +153,28 @@ pub(super) fn is_uneven(question: &Question) -> bool {
 }
 
 /// Where the numbers come from; not said of uneven buckets, which the days of stores in the same zone may have.
-fn source(question: &Question) -> Option<&'static str> {
+fn source(company: &Company, question: &Question, ranges: &[Range]) -> Option<&'static str> {
     let parts = question.parts();
-    match parts.iter().filter(|part| is_rolled_up(question, **part)).count() {
+    let is_torn = question.currency.is_some()
+        && question
+            .stores(company)
+            .iter()
+            .any(|store| ranges.iter().any(|range| is_torn(&company.stores[*store].zone, *range)));
+    let from_rollups =
+        |part: &usize| is_rolled_up(question, *part) && !(is_torn && METRICS[*part].unit == Unit::Currency);
+    match parts.iter().filter(|part| from_rollups(part)).count() {
         0 => Some("events"),
         _ if is_uneven(question) => None,
         rolled_up if rolled_up == parts.len() => Some("rollups"),
         _ => Some("both"),
     }
+}
+
+/// Whether a day of a zone ends within a quarter hour of UTC, in a range.
+fn is_torn(zone: &TimeZone, range: Range) -> bool {
+    let is_odd = |instant: Timestamp| zone.to_offset(instant).seconds() % (15 * 60) != 0;
+    is_odd(range.from)
+        || changes(zone, range).into_iter().any(|change| is_odd(change) || change.as_second() % (15 * 60) != 0)
 }
 
 fn span<'a>(company: &'a Company, question: &Question, zone: &TimeZone, range: Range) -> Span<'a> {
