@@ -1,14 +1,13 @@
 //! The command line.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
-use clap::{Parser, Subcommand, ValueEnum};
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
 use tally_host::progress::say;
-use tally_host::server_process::serve;
 
-use crate::ground::{Arena, Ground, Subject, own_checkout};
+use crate::command::{self, Common, Verb};
+use crate::ground::{Arena, Ground, Subject};
 use crate::rounds::Pace;
 use crate::sections::{growth, memory, sizes, throughput};
 use crate::{machine, preload, report};
@@ -34,30 +33,17 @@ struct Options {
     /// Measure only these; writes no document
     #[arg(long, value_delimiter = ',', value_name = "PART")]
     only: Vec<Part>,
-    /// Measure another working copy: its components and its schema; writes no document
-    #[arg(long, value_name = "DIR")]
-    checkout: Option<PathBuf>,
-    /// Serve with the spin on PATH rather than the local host
-    #[arg(long)]
-    spin: bool,
     /// How many clients send side by side in `compare`
     #[arg(long, value_delimiter = ',', value_name = "N", default_values_t = [1, 4, 8])]
     clients: Vec<usize>,
     /// The sizes of the tables in `growth`, millions of events
     #[arg(long, value_delimiter = ',', value_name = "N", default_values_t = [1.0, 20.0])]
     rows: Vec<f64>,
-    /// How many rounds each comparison has [default: 9, quick: 5]
-    #[arg(long, value_name = "N")]
-    rounds: Option<usize>,
-    /// About how long a turn takes [default: 1, quick: 0.4]
-    #[arg(long, value_name = "S")]
-    seconds: Option<f64>,
     /// How many organizations share the stores
     #[arg(long, value_name = "N", default_value_t = 1)]
     organizations: usize,
-    /// A further setting of the database server, such as fsync=off
-    #[arg(long, value_name = "NAME=VALUE")]
-    postgres: Vec<String>,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -74,31 +60,10 @@ enum Part {
     Growth,
 }
 
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Serves a bundle until interrupted, as the process that is measured
-    #[command(hide = true)]
-    Serve { manifest: PathBuf },
-}
-
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = tokio::runtime::Runtime::new().context("cannot start").and_then(|runtime| {
-        runtime.block_on(async {
-            match cli.verb {
-                Some(Verb::Serve { manifest }) => serve(manifest).await,
-                None => bench(cli.options).await,
-            }
-        })
-    });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(format!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    let Cli { options, verb } = Cli::parse();
+    command::run(verb, bench(options))
 }
 
 impl Options {
@@ -107,8 +72,7 @@ impl Options {
     }
 
     fn pace(&self) -> Pace {
-        let (rounds, seconds) = if self.quick { (5, 0.4) } else { (9, 1.0) };
-        Pace { rounds: self.rounds.unwrap_or(rounds), seconds: self.seconds.unwrap_or(seconds) }
+        self.common.pace(self.quick)
     }
 
     /// Rows that are there before the first comparison.
@@ -118,17 +82,16 @@ impl Options {
 
     /// A part of it, or another's numbers, are no benchmark of this repository.
     fn is_whole(&self) -> bool {
-        !self.quick && self.only.is_empty() && self.checkout.is_none()
+        !self.quick && self.only.is_empty() && self.common.checkout.is_none()
     }
 }
 
 async fn bench(options: Options) -> Result<()> {
-    let checkout = options.checkout.clone().unwrap_or_else(own_checkout).canonicalize().context("the checkout")?;
-    let on_spin = options.spin || std::env::var("TALLY_HOST").is_ok_and(|host| host == "spin");
+    let (checkout, on_spin) = (options.common.checkout()?, options.common.is_on_spin());
     let subject = Subject {
         checkout: checkout.clone(),
         on_spin,
-        settings: options.postgres.clone(),
+        settings: options.common.postgres.clone(),
         organizations: options.organizations,
     };
     say("building the components, starting the database");
@@ -146,7 +109,7 @@ async fn bench(options: Options) -> Result<()> {
         sections.push(growth::measure(&ground, &options.rows, CLIENTS, options.pace()).await?);
     }
     let text = sections.join("\n\n");
-    print(&text);
+    command::print(&text);
     if options.is_whole() {
         let file = checkout.join("docs/BENCHMARKS.md");
         report::write(&file, "bench-ingest", &text)?;
@@ -184,11 +147,6 @@ async fn measure_on(arena: &Arena, options: &Options, sections: &mut Vec<String>
         sections.push(throughput::repeat(arena, CLIENTS, pace).await?);
     }
     Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "the command's result")]
-fn print(text: &str) {
-    println!("{text}");
 }
 
 #[cfg(test)]

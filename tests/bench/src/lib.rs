@@ -2,6 +2,7 @@
 //! rows, in one run on one machine. `docs/BENCHMARKS.md` says what is measured, and how.
 
 pub mod cli;
+mod command;
 mod cpu;
 mod data;
 mod ground;

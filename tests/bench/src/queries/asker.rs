@@ -13,6 +13,10 @@ use crate::writer::connect;
 
 const HTTP_LIMIT: Duration = Duration::from_secs(60);
 const QUERY_METRICS: &str = "select api.query_metrics($1::text, $2::text)";
+/// It would compile the plan of a large store anew each time, which takes longer than it saves.
+const EVENTS: &str = "set jit = off";
+const SCAN: &str =
+    "set jit = off; set enable_indexscan = off; set enable_indexonlyscan = off; set enable_bitmapscan = off";
 
 /// What is asked, and how.
 #[derive(Debug, Clone)]
@@ -23,6 +27,8 @@ pub(crate) enum Way {
     Statement(Vec<Request>),
     /// The database, by a statement on events, as a superuser, whom no policy concerns.
     Events(String),
+    /// The same without the index that has the events of a store and metric together.
+    Scan(String),
 }
 
 /// One client.
@@ -47,14 +53,16 @@ impl Asker {
                 let asked = requests.iter().map(|request| request.asked.clone()).collect();
                 Self::Statement { session, statement, authority: place.authority.clone(), asked }
             }
-            Way::Events(sql) => {
-                let session = connect(&place.arena.database_url).await?;
-                // It would compile the plan of a large store anew each time, which takes longer than it saves.
-                session.batch_execute("set jit = off").await?;
-                let statement = session.prepare(sql).await?;
-                Self::Events { session, statement }
-            }
+            Way::Events(sql) => Self::of_events(place, EVENTS, sql).await?,
+            Way::Scan(sql) => Self::of_events(place, SCAN, sql).await?,
         })
+    }
+
+    async fn of_events(place: &Place<'_>, settings: &str, sql: &str) -> Result<Self> {
+        let session = connect(&place.arena.database_url).await?;
+        session.batch_execute(settings).await?;
+        let statement = session.prepare(sql).await?;
+        Ok(Self::Events { session, statement })
     }
 
     /// Asks all there is to ask, once.

@@ -1,17 +1,16 @@
 //! The command line.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
-use clap::{Parser, Subcommand, ValueEnum};
+use anyhow::Result;
+use clap::{Parser, ValueEnum};
 use tally_host::progress::say;
-use tally_host::server_process::serve;
 
 use super::place::Place;
 use super::sections::sizes::Comparison;
 use super::sections::{charts, dashboard, service, sizes};
-use crate::ground::{Arena, Ground, STORES, Subject, own_checkout};
+use crate::command::{self, Common, Verb};
+use crate::ground::{Arena, Ground, STORES, Subject};
 use crate::rounds::Pace;
 use crate::{machine, preload, report};
 
@@ -43,24 +42,11 @@ struct Options {
     /// Writes no document [default: 20, quick: 2]
     #[arg(long, value_name = "N")]
     events: Option<f64>,
-    /// Measure another working copy: its components and its schema; writes no document
-    #[arg(long, value_name = "DIR")]
-    checkout: Option<PathBuf>,
-    /// Serve with the spin on PATH rather than the local host
-    #[arg(long)]
-    spin: bool,
     /// How many clients ask side by side in `http`
     #[arg(long, value_delimiter = ',', value_name = "N", default_values_t = [1, 4, 8])]
     clients: Vec<usize>,
-    /// How many rounds each comparison has [default: 9, quick: 5]
-    #[arg(long, value_name = "N")]
-    rounds: Option<usize>,
-    /// About how long a turn takes [default: 1, quick: 0.4]
-    #[arg(long, value_name = "S")]
-    seconds: Option<f64>,
-    /// A further setting of the database server, such as fsync=off
-    #[arg(long, value_name = "NAME=VALUE")]
-    postgres: Vec<String>,
+    #[command(flatten)]
+    common: Common,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -77,31 +63,10 @@ enum Part {
     Tenants,
 }
 
-#[derive(Debug, Subcommand)]
-enum Verb {
-    /// Serves a bundle until interrupted, as the process that is measured
-    #[command(hide = true)]
-    Serve { manifest: PathBuf },
-}
-
 /// Runs the command that the arguments name.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = tokio::runtime::Runtime::new().context("cannot start").and_then(|runtime| {
-        runtime.block_on(async {
-            match cli.verb {
-                Some(Verb::Serve { manifest }) => serve(manifest).await,
-                None => bench(cli.options).await,
-            }
-        })
-    });
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            say(format!("error: {error:#}"));
-            ExitCode::FAILURE
-        }
-    }
+    let Cli { options, verb } = Cli::parse();
+    command::run(verb, bench(options))
 }
 
 impl Options {
@@ -110,8 +75,7 @@ impl Options {
     }
 
     fn pace(&self) -> Pace {
-        let (rounds, seconds) = if self.quick { (5, 0.4) } else { (9, 1.0) };
-        Pace { rounds: self.rounds.unwrap_or(rounds), seconds: self.seconds.unwrap_or(seconds) }
+        self.common.pace(self.quick)
     }
 
     /// Events of the largest database.
@@ -138,7 +102,7 @@ impl Options {
 
     /// A part of it, or another's numbers, are no benchmark of this repository.
     fn is_whole(&self) -> bool {
-        !self.quick && self.only.is_empty() && self.events.is_none() && self.checkout.is_none()
+        !self.quick && self.only.is_empty() && self.events.is_none() && self.common.checkout.is_none()
     }
 }
 
@@ -176,11 +140,10 @@ impl<'a> Places<'a> {
 }
 
 async fn bench(options: Options) -> Result<()> {
-    let checkout = options.checkout.clone().unwrap_or_else(own_checkout).canonicalize().context("the checkout")?;
-    let on_spin = options.spin || std::env::var("TALLY_HOST").is_ok_and(|host| host == "spin");
+    let (checkout, on_spin) = (options.common.checkout()?, options.common.is_on_spin());
     let plans = options.plan();
     preload::check_room(&plans.iter().map(|plan| plan.events).collect::<Vec<_>>())?;
-    let (settings, organizations) = (options.postgres.clone(), ORGANIZATIONS);
+    let (settings, organizations) = (options.common.postgres.clone(), ORGANIZATIONS);
     let subject = Subject { checkout: checkout.clone(), on_spin, settings, organizations };
     say("building the components, starting the database");
     let ground = Ground::prepare(subject).await?;
@@ -200,7 +163,7 @@ async fn bench(options: Options) -> Result<()> {
         arena.close().await?;
     }
     let text = [vec![machine], outcome?].concat().join("\n\n");
-    print(&text);
+    command::print(&text);
     if options.is_whole() {
         let file = checkout.join("docs/BENCHMARKS.md");
         report::write(&file, "bench-queries", &text)?;
@@ -247,11 +210,6 @@ async fn measure(options: &Options, ground: &Ground, places: &Places<'_>) -> Res
         sections.push(sizes::compare(&Comparison { title, aim, databases }, pace).await?);
     }
     Ok(sections)
-}
-
-#[expect(clippy::print_stdout, reason = "the command's result")]
-fn print(text: &str) {
-    println!("{text}");
 }
 
 #[cfg(test)]
