@@ -22,6 +22,9 @@ drop function if exists
   app.chosen_atoms(app.atom[], app.question_group[]);
 drop type app.amount, app.series, app.cell cascade;
 
+-- What a message about its query begins with.
+alter type app.question_metric add attribute label text;
+
 create type app.stretch as (
   question integer,
   range integer,

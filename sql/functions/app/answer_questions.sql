@@ -12,7 +12,8 @@
 -- Stable, as is everything it calls: so all of it sees what was committed when it began.
 --
 -- Errors: TH004 unknown store; TH005 unknown metric; TH006 out of range, or what makes no sense; TH007 unknown time zone; TH030
--- unknown workspace; TH031 a rate is missing. Where there are several queries, a message begins with the one that it is about.
+-- unknown workspace; TH031 a rate is missing. Where there are several queries, a message begins with the one that it
+-- is about, but for the bounds of a whole request.
 
 set role tally_owner;
 
@@ -43,8 +44,6 @@ begin
     where q.group_by = '{}'
   ));
   v_stretches := app.question_stretches(v_questions, v_asked.p_ranges, v_asked.p_parts);
-  if exists (select from unnest(v_asked.p_parts) as p where p.is_from_events) then
-  end if;
   if exists (select from unnest(v_asked.p_parts) as p where p.is_from_events) then
     perform app.know_months();
   end if;

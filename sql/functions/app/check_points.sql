@@ -12,7 +12,7 @@ declare
 begin
   if p_points > c_max_points then
     raise exception using errcode = 'TH006', message = format(
-      'The answer would have %s points, %s are given: ask for fewer metrics, a shorter time or longer buckets.', p_points, c_max_points
+      'the answer would have %s points, %s are given; ask for fewer metrics, a shorter time or longer buckets', p_points, c_max_points
     );
   end if;
 end

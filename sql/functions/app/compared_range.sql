@@ -25,6 +25,7 @@ declare
   v_year constant interval := case v_compare ->> 'align' when 'weekday' then interval '364 days' else c_year end;
   v_first timestamp;
   v_end timestamp;
+  v_is_cut boolean;
   v_months integer;
 begin
   if v_compare ? 'from' then
@@ -34,12 +35,10 @@ begin
     v_first := app.clock_time(p_query ->> 'from', p_zone);
     v_end := app.clock_time(p_query ->> 'to', p_zone);
     starts_at := app.clock_instant(v_first - v_year, p_zone);
-    -- What ends as 29 February begins has all of the 28th, which other years end with 1 March.
-    v_end := v_end - v_year + case
-      when v_year = c_year and to_char(v_end, 'MMDD') = '0229' and v_first::date < v_end::date then interval '1 day'
-      else interval '0'
-    end;
-    ends_at := app.clock_instant(v_end, p_zone);
+    -- What begins before 29 February and ends on it has all of the 28th, and other years no more of it.
+    v_is_cut := v_year = c_year and to_char(v_end, 'MMDD') = '0229' and v_first::date < v_end::date;
+    v_end := v_end - v_year;
+    ends_at := app.clock_instant(case when v_is_cut then v_end::date + 1 else v_end end, p_zone);
   elsif v_has_whole_days then
     if extract(day from v_from) = 1 and extract(day from v_to) = 1 then
       -- Between dates: the first midnight of a month can be left out.

@@ -17,6 +17,7 @@ declare
   v_dropped pg_catalog.text[] := '{}';
   v_busy pg_catalog.text[] := '{}';
 begin
+  perform app.know_months();
   for v_month in
     select m.relation, m.name, m.starts, m.ends
     from app.event_months() m
@@ -27,6 +28,7 @@ begin
     continue when app.month_state(v_month.starts, v_month.ends) <> 'closed';
     begin
       lock table only public.metric_events in access exclusive mode;
+      perform app.know_months();
       -- Looked at again now that nobody writes: an organization that keeps it may have come in between.
       if app.month_state(v_month.starts, v_month.ends) <> 'closed' then
         raise exception using errcode = 'object_in_use';

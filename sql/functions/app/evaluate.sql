@@ -1,7 +1,6 @@
 -- The value of a ratio or a formula.
 --
---   p_key       the metric whose value it is
---   p_program   reverse Polish notation: numbers, the positions of parts as #1, + - * / and ~ for minus
+--   p_metric    its program in reverse Polish notation: numbers, the positions of parts as #1, + - * / and ~ for minus
 --   p_values    the values of the parts, null where there is none
 --
 -- Exact but for divisions, which are rounded to 12 places; over zero there is none.
@@ -10,7 +9,7 @@
 
 set role tally_owner;
 
-create or replace function app.evaluate(p_key text, p_program text[], p_values numeric[]) returns numeric
+create or replace function app.evaluate(p_metric app.question_metric, p_values numeric[]) returns numeric
   language plpgsql immutable parallel safe set search_path = ''
 as $$
 declare
@@ -21,7 +20,7 @@ declare
   v_top integer := 0;
   v_token text;
 begin
-  foreach v_token in array p_program loop
+  foreach v_token in array p_metric.program loop
     if v_token = '~' then
       v_stack[v_top] := -v_stack[v_top];
     elsif v_token in ('+', '-', '*', '/') then
@@ -35,7 +34,7 @@ begin
       -- Only a product has many more digits than its parts.
       if v_token = '*' and (scale(v_stack[v_top]) > c_max_digits or abs(v_stack[v_top]) >= 10.0 ^ c_max_digits) then
         raise exception using errcode = 'TH006', message = format(
-          'a value of %s has more than %s digits before or after its decimal point', p_key, c_max_digits
+          '%sa value of %s has more than %s digits before or after its decimal point', p_metric.label, p_metric.key, c_max_digits
         );
       end if;
     else
@@ -47,7 +46,7 @@ begin
 end
 $$;
 
-comment on function app.evaluate(text, text[], numeric[]) is 'The value of a ratio or a formula';
-grant execute on function app.evaluate(text, text[], numeric[]) to tally_query;
+comment on function app.evaluate(app.question_metric, numeric[]) is 'The value of a ratio or a formula';
+grant execute on function app.evaluate(app.question_metric, numeric[]) to tally_query;
 
 reset role;

@@ -1,8 +1,8 @@
 -- Makes this session forget what it keeps in mind of metric_events: by a change of the table that is undone at once, of which no other
--- session hears, and which waits for nobody who makes a partition.
+-- session hears, and which waits for nobody but who changes grants on this very column.
 --
--- Where somebody else changes the table's grants at this moment, their change has every session forget. Where nothing can be changed,
--- on a standby, it is left at what is known.
+-- Where somebody else changed the table at this moment, their change has every session forget. Where nothing can be changed, on a
+-- standby, it is left at what is known.
 --
 -- Security definer: the grant is the owner's. Lock: pg_advisory_xact_lock(1413565517, 1), given back with the change.
 
@@ -13,7 +13,7 @@ create or replace function app.forget_months() returns void
 as $$
 begin
   perform pg_advisory_xact_lock(1413565517, 1);
-  grant select on public.metric_events to tally_query;
+  grant select (org_id) on public.metric_events to tally_query;
   raise exception using errcode = 'TH016', message = 'undone on purpose';
 exception when sqlstate 'TH016' or internal_error or read_only_sql_transaction then
   null;

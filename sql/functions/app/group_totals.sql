@@ -33,8 +33,9 @@ begin
   from unnest(v_series) as s
   join unnest(v_metrics) as m on m.question = s.question and m.position = s.metric
   join unnest(p_questions) as q on q.number = s.question
-  group by q.number, q.label, m.key
+  group by q.number, q.label, m.position, m.key
   having count(distinct s.currency) filter (where s.currency <> '') > 1
+  order by q.number, m.position
   limit 1;
   if v_several.key is not null then
     raise exception using errcode = 'TH006', message = format(
@@ -45,7 +46,7 @@ begin
   return array(
     select row(
       s.question, s.metric, s.group_key,
-      max(case when c.series is null then app.evaluate(m.key, m.program, m.empty_parts) else c.value end)
+      max(case when c.series is null then app.evaluate(m, m.empty_parts) else c.value end)
     )::app.group_total
     from unnest(v_series) as s
     join unnest(v_metrics) as m on m.question = s.question and m.position = s.metric

@@ -53,7 +53,7 @@ begin
       case m.program
         when '{#1,#2,/}' then
           round(coalesce(t.first, m.empty_parts[1]) * c_places / nullif(coalesce(t.second, m.empty_parts[2]), 0), 12)
-        else app.evaluate(m.key, m.program, array(
+        else app.evaluate(m, array(
           select coalesce(t.values[array_position(t.places, e.place)], e.value)
           from unnest(m.empty_parts) with ordinality as e(value, place)
           order by e.place

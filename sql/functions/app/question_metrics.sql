@@ -14,7 +14,7 @@ declare
   v_programs constant jsonb := app.metric_programs(p_questions);
 begin
   with asked as materialized (
-    select q.number as question, m.position::integer, m.key
+    select q.number as question, q.label, m.position::integer, m.key
     from unnest(p_questions) as q
     cross join lateral unnest(q.metrics) with ordinality as m(key, position)
   ),
@@ -63,7 +63,7 @@ begin
     (
       select array_agg(
         row(
-          a.question, a.position, a.key, d.unit, d.method, p.program, w.parts, w.empty_parts, w.is_mixed
+          a.question, a.position, a.key, d.unit, d.method, p.program, w.parts, w.empty_parts, w.is_mixed, a.label
         )::app.question_metric order by a.question, a.position
       )
       from asked a

@@ -34,7 +34,7 @@ begin
       select
         m.question, m.position, m.key, m.unit,
         -- What it comes to without any event.
-        case when m.program = '{#1}' then m.empty_parts[1] else app.evaluate(m.key, m.program, m.empty_parts) end as nothing,
+        case when m.program = '{#1}' then m.empty_parts[1] else app.evaluate(m, m.empty_parts) end as nothing,
         q.currency is not null and exists (
           select from unnest(p_parts) as p where p.question = m.question and p.number = any (m.parts) and p.is_money
         ) as is_converted

@@ -45,7 +45,11 @@ begin
     return;
   end if;
 
-  perform app.know_months();
+  begin
+    perform app.know_months();
+  exception when lock_not_available then
+    return;
+  end;
   -- Only now, when nobody writes.
   select s.timezone into v_timezone from public.stores s where s.org_id = p_org_id and s.id = p_store_id;
   v_names := array(

@@ -18,7 +18,7 @@ declare
   v_org_id constant uuid := app.org_id();
   v_is_rebuilding constant boolean := exists (select from app.rollup_rebuilds b where b.org_id = v_org_id);
   v_has_narrow constant boolean := exists (select from app.closed_dimensions c where c.org_id = v_org_id);
-  v_torn constant integer[] := app.questions_with_torn_days(p_questions, p_ranges);
+  v_torn constant integer[] := app.questions_with_torn_days(p_questions, p_ranges, p_parts);
   v_uneven constant integer[] := array(
     select q.number
     from unnest(p_questions) as q

@@ -33,6 +33,14 @@ const ODD_DEFINITION: &str = "insert into public.metric_definitions
       'rollup_dimensions', '[1, \"b\", \"b\", \"\", \"c\", \"d\", \"e\", \"f\", \"g\", \"h\", \"i\", \"j\"]'::jsonb
     ))";
 
+const LATE_DAY: &str = "insert into app.time_zones (name) values ('Asia/Chita') on conflict do nothing;
+    update public.stores set timezone = 'Asia/Chita' where id = '33333333-0000-4000-8000-000000000002';
+    insert into public.metric_rollups
+      (org_id, store_id, metric_key, grain, bucket_start, currency, dimensions, count, sum, min, max, last, last_at)
+    select '11111111-0000-4000-8000-000000000002', '33333333-0000-4000-8000-000000000002', 'late', 'day', start, '', '{}',
+      1, 1, 1, 1, 1, start
+    from unnest(array['2014-10-25T16:00Z', '2014-10-26T16:00Z']::timestamptz[]) as start";
+
 /// The rows of each table, as JSON.
 type Rows = BTreeMap<String, Vec<String>>;
 
@@ -68,6 +76,25 @@ async fn a_definition_that_breaks_todays_bounds_is_put_right() -> Result<()> {
     .fetch_one(&mut connection)
     .await?;
     assert_eq!(kept, r#"["odd", 63, null, {"rollup_dimensions": ["b", "c", "d", "e", "f", "g", "h", "i"]}]"#);
+    Ok(())
+}
+
+/// In Chita 26 October 2014 began at 14:00Z, and was there again at 16:00Z, under which its rollups were kept.
+#[tokio::test]
+async fn a_day_that_was_kept_under_a_later_instant_is_moved() -> Result<()> {
+    let run = run().await?;
+    let schema = Schema::embedded()?;
+    let moving = schema.migrations.iter().position(|file| file.path.ends_with("20261125132000_move_days.sql"));
+    let database = old_database(run, &schema, moving.context("no such migration")?).await?;
+    let mut connection = PgConnection::connect(&database.url).await?;
+    sqlx::raw_sql(LATE_DAY).execute(&mut connection).await?;
+    migrate(&database.url).await?;
+    let days: Vec<String> = sqlx::query_scalar(
+        "select (bucket_start at time zone 'UTC')::text from public.metric_rollups where metric_key = 'late' order by 1",
+    )
+    .fetch_all(&mut connection)
+    .await?;
+    assert_eq!(days, ["2014-10-25 14:00:00", "2014-10-26 16:00:00"]);
     Ok(())
 }
 

@@ -290,8 +290,11 @@ async fn a_product_of_very_many_digits_is_told() {
     let sixth = question(&json!({"metrics": ["sixth"], "granularity": "none"}));
     let answer = ask(post(&bundle, "/v1/query", &acme.token, &sixth)).await.ok();
     assert_eq!(answer["series"][0]["points"][0]["value"].as_str().unwrap().len(), 180);
-    all_refused(&bundle, &acme, vec![invalid(json!({"metrics": ["seventh"]}), "seventh has more than 200 digits")])
-        .await;
+    let seventh = json!({"metrics": ["seventh"]});
+    let asked = json!({"queries": [sixth, question(&seventh)]});
+    let problem = ask(post(&bundle, "/v1/query", &acme.token, &asked)).await.problem(422, "invalid-query");
+    assert!(problem["detail"].as_str().unwrap().starts_with("queries[1]: a value of seventh has"), "{problem}");
+    all_refused(&bundle, &acme, vec![invalid(seventh, "seventh has more than 200 digits")]).await;
 }
 
 #[tokio::test]

@@ -100,9 +100,13 @@ impl Compared {
                 Range { from: previous_period(start, end, range, zone), to: range.from }
             }
             Self::PreviousYear => {
-                // 28 February is over as 29 February begins, in other years as 1 March does.
+                // All of 28 February is in it, of which other years have no more.
                 let is_cut = end.month() == 2 && end.day() == 29 && start.date() < end.date();
-                let to = end - 1.year() + i64::from(is_cut).days();
+                let to = if is_cut {
+                    Date::new(end.year() - 1, 3, 1).unwrap().to_datetime(Time::midnight())
+                } else {
+                    end - 1.year()
+                };
                 Range { from: at(start - 1.year()), to: at(to) }
             }
             Self::PreviousYearByWeekday => Range { from: at(start - 364.days()), to: at(end - 364.days()) },
@@ -376,7 +380,7 @@ mod tests {
         }
         for (from, to, before) in [
             ("2028-02-01T00:00", "2028-02-29T00:00", "2027-03-01T05:00:00Z"),
-            ("2028-02-28T13:00", "2028-02-29T12:00", "2027-03-01T17:00:00Z"),
+            ("2028-02-28T13:00", "2028-02-29T12:00", "2027-03-01T05:00:00Z"),
             ("2028-02-29T06:00", "2028-02-29T12:00", "2027-02-28T17:00:00Z"),
             ("2028-02-01T00:00", "2028-03-01T00:00", "2027-03-01T05:00:00Z"),
         ] {
